@@ -1,0 +1,1 @@
+"""Read images, train an autoencoder on them, map, cluster, score and export them; no user interface."""

@@ -1,0 +1,45 @@
+"""The errors a user can cause, each with one sentence that names the value and the limit.
+
+::
+
+    ExplorerError
+    ├── ConfigError      a setting that cannot work (perplexity 50 on 90 images)
+    ├── DataError        images, labels or arrays that cannot be read
+    ├── CheckpointError  a model file that cannot be loaded or does not fit
+    ├── TrainingError    training that cannot go on (a loss that is not finite)
+    ├── StoreError       a store that cannot be opened
+    ├── ExportError      a file that cannot be written
+    └── JobError         a worker process that ended without a result
+"""
+
+
+class ExplorerError(Exception):
+    """Base of every error whose text is meant for the user."""
+
+
+class ConfigError(ExplorerError):
+    """A setting that cannot work, alone or with this data."""
+
+
+class DataError(ExplorerError):
+    """Images, labels or arrays that cannot be read."""
+
+
+class CheckpointError(ExplorerError):
+    """A model file that cannot be loaded or does not fit the images."""
+
+
+class TrainingError(ExplorerError):
+    """Training that cannot go on."""
+
+
+class StoreError(ExplorerError):
+    """A store that cannot be opened."""
+
+
+class ExportError(ExplorerError):
+    """A file that cannot be written."""
+
+
+class JobError(ExplorerError):
+    """A worker process that ended without a result."""
