@@ -145,9 +145,7 @@ class Store:
             except FileNotFoundError:
                 continue
             except OSError as error:
-                raise StoreError(
-                    f"The store {self.root} cannot be cleared: {error.strerror or error}."
-                ) from error
+                raise StoreError(f"The store {self.root} cannot be cleared: {error.strerror or error}.") from error
         return count
 
     def _roots(self) -> list[Path]:
