@@ -1,0 +1,187 @@
+"""Pipeline calls in worker processes that stay warm: start, watch, cancel; the results lie in the store.
+
+A job is known by its plan and last stage, so two callers who ask for the same thing watch one job. A worker that
+dies is an error message of its job; the next job gets a new worker.
+"""
+
+import contextlib
+import hashlib
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, Literal
+
+from core.pipeline import Plan, StageName
+from core.progress import Progress
+from core.store import Store
+from core.worker import Done, Task, receive, send
+
+JobState = Literal["waiting", "running", "done", "cancelled", "failed"]
+WORKERS = 2  # one can train while the other makes maps
+REMEMBERED = 50  # ended jobs whose outcome can still be asked for
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as it is now; `previews` is the newest preview of each kind, `seconds` the time since it started."""
+
+    id: str
+    plan: Plan
+    upto: StageName
+    state: JobState = "waiting"
+    progress: Progress | None = None
+    preview: Mapping[str, object] | None = None
+    error: str | None = None
+    submitted: float = field(default_factory=time.time)
+    started: float | None = None
+    ended: float | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether it waits or runs."""
+        return self.state in ("waiting", "running")
+
+    @property
+    def seconds(self) -> float:
+        """Seconds it has been running, or ran."""
+        return 0.0 if self.started is None else (self.ended or time.time()) - self.started
+
+
+def job_id(plan: Plan, upto: StageName) -> str:
+    """Name of the job that makes this; the same for every caller."""
+    return hashlib.blake2b(f"{plan!r} {upto}".encode(), digest_size=12).hexdigest()
+
+
+class Jobs:
+    """The jobs of one store, over at most `WORKERS` processes; safe to call from any thread."""
+
+    def __init__(self, store: Store, workers: int = WORKERS) -> None:
+        self._store = store
+        self._limit = workers
+        self._jobs: dict[str, Job] = {}
+        self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._lanes: list[threading.Thread] = []
+        self._pipes: dict[str, IO[bytes]] = {}
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self, plan: Plan, upto: StageName) -> Job:
+        """Start a job, or return the one that already waits or runs for the same plan and stage."""
+        name = job_id(plan, upto)
+        with self._lock:
+            known = self._jobs.get(name)
+            if known is not None and known.active:
+                return known
+            for old in [job.id for job in self._jobs.values() if not job.active][:-REMEMBERED]:
+                del self._jobs[old]
+            self._jobs.pop(name, None)
+            job = self._jobs[name] = Job(name, plan, upto)
+            busy = sum(other.active for other in self._jobs.values())
+            if len(self._lanes) < min(self._limit, busy):
+                self._lanes.append(threading.Thread(target=self._lane, daemon=True))
+                self._lanes[-1].start()
+        self._queue.put(name)
+        return job
+
+    def get(self, name: str) -> Job | None:
+        """Return a job as it is now, or None."""
+        return self._jobs.get(name)
+
+    def all(self) -> list[Job]:
+        """Return all jobs that are remembered, oldest first."""
+        return list(self._jobs.values())
+
+    def cancel(self, name: str) -> None:
+        """Ask a job to stop: at once when it waits, at its next progress report when it runs."""
+        with self._lock:
+            job = self._jobs.get(name)
+            if job is None or not job.active:
+                return
+            if job.state == "waiting":
+                self._jobs[name] = replace(job, state="cancelled", ended=time.time())
+                return
+            pipe = self._pipes.get(name)
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                send(pipe, "cancel")
+
+    def forget(self, name: str) -> None:
+        """Drop an ended job, so that its error is no longer shown."""
+        with self._lock:
+            job = self._jobs.get(name)
+            if job is not None and not job.active:
+                del self._jobs[name]
+
+    def close(self) -> None:
+        """End the workers; running jobs stop at their next report."""
+        for _ in self._lanes:
+            self._queue.put(None)
+        for process in self._processes:
+            process.terminate()
+
+    def _update(self, name: str, **changes: object) -> None:
+        with self._lock:
+            if name in self._jobs:
+                self._jobs[name] = replace(self._jobs[name], **changes)  # type: ignore[arg-type]
+
+    def _lane(self) -> None:
+        """Serve jobs one after the other with one process, which is made when first needed or after it died."""
+        process: subprocess.Popen[bytes] | None = None
+        log = tempfile.TemporaryFile()  # noqa: SIM115  it lives as long as the lane
+        while (name := self._queue.get()) is not None:
+            job = self._jobs.get(name)
+            if job is None or job.state != "waiting":
+                continue
+            if process is None or process.poll() is not None:
+                log.seek(0)
+                log.truncate()
+                process = _spawn(log)
+                self._processes.append(process)
+            self._serve(job, process, log)
+
+    def _serve(self, job: Job, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
+        if process.stdin is None or process.stdout is None:
+            raise TypeError("the worker has no pipes")
+        self._pipes[job.id] = process.stdin
+        self._update(job.id, state="running", started=time.time())
+        try:
+            send(process.stdin, Task(job.plan, job.upto, self._store.root))
+            while not isinstance(message := receive(process.stdout), Done):
+                preview = {} if message.preview is None else {"preview": message.preview}
+                self._update(job.id, progress=replace(message, preview=None), **preview)
+            self._store.unsaved.update(message.unsaved)
+            self._store.problem = message.problem or (self._store.problem if self._store.unsaved else None)
+            self._update(job.id, state=message.state, error=message.error, ended=time.time())
+        except (EOFError, OSError):
+            code = process.wait()
+            self._update(job.id, state="failed", error=_last_words(code, log), ended=time.time())
+        finally:
+            self._pipes.pop(job.id, None)
+
+
+def _spawn(log: IO[bytes]) -> subprocess.Popen[bytes]:
+    root = str(Path(__file__).parents[1])
+    path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+    return subprocess.Popen(
+        [sys.executable, "-m", "core.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        env=os.environ | {"PYTHONPATH": path},
+    )
+
+
+def _last_words(code: int, log: IO[bytes]) -> str:
+    log.seek(max(0, log.seek(0, os.SEEK_END) - 4000))
+    lines = [line for line in log.read().decode("utf-8", "replace").splitlines() if line.strip()]
+    if code in (-9, 137):
+        return "The worker process was killed, most likely because memory ran out; choose fewer images or a smaller model."
+    said = f" It said: {lines[-1].strip()}" if lines else ""
+    return f"The worker process ended with code {code}; the next job starts a new one.{said}"

@@ -1,0 +1,139 @@
+"""The worker process: reads tasks from its standard input, runs them, writes events to its standard output.
+
+It is started by `core.jobs` as `python -m core.worker` and imports nothing of the caller, so that it is the same
+under Streamlit, a notebook and a test. Both ends are this project's own processes: frames are length-prefixed pickles.
+When its input closes (the parent is gone) it stops at the next progress report, keeping complete epochs.
+"""
+
+import logging
+import os
+import pickle
+import queue
+import struct
+import sys
+import threading
+import time
+import traceback
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from core.errors import ExplorerError
+from core.progress import Cancelled, Progress
+from core.store import Entry
+
+REPORT_SECONDS = 0.1  # at most ten reports a second cross the pipe
+
+
+@dataclass(frozen=True)
+class Task:
+    """A plan to run up to a stage, in the store at `root`."""
+
+    plan: Any
+    upto: str
+    root: Path
+
+
+@dataclass(frozen=True)
+class Done:
+    """A task's end: `state` is done, cancelled or failed; `unsaved` holds what the store could not write."""
+
+    state: str
+    error: str | None
+    unsaved: dict[tuple[str, str], Entry]
+    problem: str | None
+
+
+def send(pipe: BinaryIO, message: object) -> None:
+    """Write one message as a frame."""
+    body = pickle.dumps(message)
+    pipe.write(struct.pack("<Q", len(body)) + body)
+    pipe.flush()
+
+
+def receive(pipe: BinaryIO) -> Any:
+    """Read one message.
+
+    Raises
+    ------
+    EOFError : the other end has closed.
+    """
+    head = pipe.read(8)
+    if len(head) < 8:
+        raise EOFError
+    (length,) = struct.unpack("<Q", head)
+    body = pipe.read(length)
+    if len(body) < length:
+        raise EOFError
+    return pickle.loads(body)
+
+
+def execute(task: Task, out: BinaryIO, stop: threading.Event) -> Done:
+    """Run a task, sending its progress, and return how it ended."""
+    from core import pipeline
+
+    store = pipeline.open_store(task.root)
+    last_sent = [0.0]
+    preview: list[Any] = [None]
+
+    def report(progress: Progress) -> None:
+        if stop.is_set():
+            raise Cancelled
+        if progress.preview is not None:
+            preview[0] = progress.preview
+        now = time.monotonic()
+        if now - last_sent[0] >= REPORT_SECONDS or progress.done >= progress.total:
+            send(out, replace(progress, preview=preview[0], metrics=dict(progress.metrics)))
+            preview[0] = None
+            last_sent[0] = now
+
+    state, error = "done", None
+    try:
+        pipeline.run(store, task.plan, task.upto, report)  # type: ignore[arg-type]
+    except Cancelled:
+        state = "cancelled"
+    except ExplorerError as failure:
+        state, error = "failed", str(failure)
+    except MemoryError:
+        state, error = "failed", "There is not enough memory for this; choose fewer images or a smaller model."
+    if stop.is_set() and state == "done":
+        state = "cancelled"
+    return Done(state, error, store.unsaved, store.problem)
+
+
+def main() -> None:
+    """Serve tasks until the input closes."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints must not break a frame
+    tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+    stop = threading.Event()
+
+    def listen() -> None:
+        while True:
+            try:
+                message = receive(sys.stdin.buffer)
+            except EOFError:
+                stop.set()
+                tasks.put(None)
+                return
+            if isinstance(message, Task):
+                tasks.put(message)
+            else:
+                stop.set()
+
+    threading.Thread(target=listen, daemon=True).start()
+    while (task := tasks.get()) is not None:
+        try:
+            done = execute(task, out, stop)
+            stop.clear()
+            send(out, done)
+        except BrokenPipeError:
+            return
+        except BaseException:
+            traceback.print_exc()  # the parent shows the last line of what a broken worker wrote
+            raise
+
+
+if __name__ == "__main__":
+    main()
