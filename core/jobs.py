@@ -25,6 +25,7 @@ from core.worker import Done, Task, receive, send
 
 JobState = Literal["waiting", "running", "done", "cancelled", "failed"]
 WORKERS = 2  # one can train while the other makes maps
+CLOSE_SECONDS = 10.0  # for running jobs to keep what they have
 REMEMBERED = 50  # ended jobs whose outcome can still be asked for
 
 
@@ -55,8 +56,10 @@ class Job:
 
 
 def job_id(plan: Plan, upto: StageName) -> str:
-    """Name of the job that makes this; the same for every caller."""
-    return hashlib.blake2b(f"{plan!r} {upto}".encode(), digest_size=12).hexdigest()
+    """Name of the job that makes this: the same for every caller, whatever the plan says of later stages."""
+    parts = [plan.source, plan.model, plan.reduction, plan.projection, plan.cluster]
+    needed = {"images": 1, "model": 2, "latents": 2, "reduced": 3, "projection": 4, "clustering": 5}[upto]
+    return hashlib.blake2b(f"{parts[:needed]!r} {upto}".encode(), digest_size=12).hexdigest()
 
 
 class Jobs:
@@ -69,8 +72,7 @@ class Jobs:
         self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._lanes: list[threading.Thread] = []
-        self._pipes: dict[str, IO[bytes]] = {}
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, plan: Plan, upto: StageName) -> Job:
         """Start a job, or return the one that already waits or runs for the same plan and stage."""
@@ -107,10 +109,8 @@ class Jobs:
             if job.state == "waiting":
                 self._jobs[name] = replace(job, state="cancelled", ended=time.time())
                 return
-            pipe = self._pipes.get(name)
-        if pipe is not None:
             with contextlib.suppress(OSError):
-                send(pipe, "cancel")
+                send(_pipes(self._running[name])[0], "cancel")
 
     def forget(self, name: str) -> None:
         """Drop an ended job, so that its error is no longer shown."""
@@ -119,12 +119,20 @@ class Jobs:
             if job is not None and not job.active:
                 del self._jobs[name]
 
-    def close(self) -> None:
-        """End the workers; running jobs stop at their next report."""
+    def close(self, seconds: float = CLOSE_SECONDS) -> None:
+        """End the workers: waiting jobs are cancelled, running ones stop at their next report or after `seconds`."""
+        for job in self.all():
+            self.cancel(job.id)
         for _ in self._lanes:
             self._queue.put(None)
-        for process in self._processes:
-            process.terminate()
+        until = time.monotonic() + seconds
+        for lane in self._lanes:
+            lane.join(max(0.0, until - time.monotonic()))
+        with self._lock:
+            for process in self._running.values():
+                process.kill()
+        for lane in self._lanes:
+            lane.join()
 
     def _update(self, name: str, **changes: object) -> None:
         with self._lock:
@@ -134,39 +142,58 @@ class Jobs:
     def _lane(self) -> None:
         """Serve jobs one after the other with one process, which is made when first needed or after it died."""
         process: subprocess.Popen[bytes] | None = None
-        log = tempfile.TemporaryFile()  # noqa: SIM115  it lives as long as the lane
-        while (name := self._queue.get()) is not None:
-            job = self._jobs.get(name)
-            if job is None or job.state != "waiting":
-                continue
-            if process is None or process.poll() is not None:
-                log.seek(0)
-                log.truncate()
-                process = _spawn(log)
-                self._processes.append(process)
-            self._serve(job, process, log)
+        with tempfile.TemporaryFile() as log:
+            while (name := self._queue.get()) is not None:
+                try:
+                    if process is None or process.poll() is not None:
+                        process = _spawn(log)
+                    self._serve(name, process, log)
+                except OSError as error:
+                    words = f"The worker process cannot be started: {error.strerror or error}."
+                    self._update(name, state="failed", error=words, ended=time.time())
+            if process is not None:
+                _end(process)
 
-    def _serve(self, job: Job, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
-        if process.stdin is None or process.stdout is None:
-            raise TypeError("the worker has no pipes")
-        self._pipes[job.id] = process.stdin
-        self._update(job.id, state="running", started=time.time())
+    def _serve(self, name: str, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
+        tasks, answers = _pipes(process)
         try:
-            send(process.stdin, Task(job.plan, job.upto, self._store.root))
-            while not isinstance(message := receive(process.stdout), Done):
+            with self._lock:  # between "running" and the task no request to stop may be sent
+                job = self._jobs.get(name)
+                if job is None or job.state != "waiting":
+                    return
+                self._jobs[name] = replace(job, state="running", started=time.time())
+                self._running[name] = process
+                send(tasks, Task(job.plan, job.upto, self._store.root, dict(self._store.unsaved)))
+            while not isinstance(message := receive(answers), Done):
                 preview = {} if message.preview is None else {"preview": message.preview}
-                self._update(job.id, progress=replace(message, preview=None), **preview)
-            self._store.unsaved.update(message.unsaved)
-            self._store.problem = message.problem or (self._store.problem if self._store.unsaved else None)
-            self._update(job.id, state=message.state, error=message.error, ended=time.time())
+                self._update(name, progress=replace(message, preview=None), **preview)
+            self._store.adopt(message.unsaved, message.problem)
+            outcome: dict[str, object] = {"state": message.state, "error": message.error}
         except (EOFError, OSError):
-            code = process.wait()
-            self._update(job.id, state="failed", error=_last_words(code, log), ended=time.time())
-        finally:
-            self._pipes.pop(job.id, None)
+            outcome = {"state": "failed", "error": _last_words(process.wait(), log)}
+            _end(process)
+        with self._lock:
+            self._running.pop(name, None)
+        self._update(name, ended=time.time(), **outcome)
+
+
+def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+    if process.stdin is None or process.stdout is None:
+        raise TypeError("the worker has no pipes")
+    return process.stdin, process.stdout
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Close both pipes, which ends the worker, and wait for it."""
+    for pipe in _pipes(process):
+        with contextlib.suppress(OSError):
+            pipe.close()
+    process.wait()
 
 
 def _spawn(log: IO[bytes]) -> subprocess.Popen[bytes]:
+    log.seek(0)
+    log.truncate()
     root = str(Path(__file__).parents[1])
     path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.Popen(
@@ -182,6 +209,8 @@ def _last_words(code: int, log: IO[bytes]) -> str:
     log.seek(max(0, log.seek(0, os.SEEK_END) - 4000))
     lines = [line for line in log.read().decode("utf-8", "replace").splitlines() if line.strip()]
     if code in (-9, 137):
-        return "The worker process was killed, most likely because memory ran out; choose fewer images or a smaller model."
+        return (
+            "The worker process was killed, most likely for lack of memory; choose fewer images or a smaller model."
+        )
     said = f" It said: {lines[-1].strip()}" if lines else ""
     return f"The worker process ended with code {code}; the next job starts a new one.{said}"

@@ -8,7 +8,7 @@ projection ← reduced + config; clustering ← what it clusters + config.
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
@@ -44,8 +44,8 @@ T = TypeVar("T")
 class TrainSpec:
     """A model to train on the plan's images."""
 
-    autoencoder: AutoencoderConfig
-    training: TrainingConfig
+    autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,10 @@ class Plan:
     """Everything that decides a map and its clusters."""
 
     source: Source
-    model: ModelRef
-    reduction: ReductionConfig = ReductionConfig()
-    projection: ProjectionConfig = TSNEConfig()
-    cluster: ClusterConfig = ClusterConfig()
+    model: ModelRef = field(default_factory=TrainSpec)
+    reduction: ReductionConfig = field(default_factory=ReductionConfig)
+    projection: ProjectionConfig = field(default_factory=TSNEConfig)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
 
 
 @dataclass(frozen=True)
@@ -301,7 +301,7 @@ def _trained(
     # A model that was stopped after e epochs is exactly the one trained for e epochs: it gets that key.
     key = model_key(image_set, TrainSpec(value.autoencoder, value.training or spec.training))
     arrays, info = models.to_entry(value)
-    store.put("model", key, arrays, info, seconds)
+    store.put("model", key, arrays, {**info, "images": image_set.fingerprint}, seconds)
     return Staged(value, key, False, seconds)
 
 

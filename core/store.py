@@ -87,7 +87,7 @@ class Store:
                 continue
             try:
                 entry = _read(path)
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
                 _log.warning("%s: store entry cannot be read (%s); it is made again.", path, error)
                 if root == self.root:
                     shutil.rmtree(path, ignore_errors=True)
@@ -114,6 +114,14 @@ class Store:
         self.problem = None
         self._drop_old(keep=self.root / stage / key)
         return entry
+
+    def adopt(self, unsaved: Mapping[tuple[str, str], Entry], problem: str | None) -> None:
+        """Hold in memory what another process could not write, and why."""
+        for place, entry in unsaved.items():
+            arrays = {name: _frozen(array) for name, array in entry.arrays.items()}
+            self.unsaved[place] = Entry(arrays, entry.info, entry.seconds)
+        if unsaved:
+            self.problem = problem
 
     def entries(self, stage: str | None = None) -> Iterator[Mapping[str, Any]]:
         """Yield the sidecars of all readable entries, or of one stage's: stage, key, info, seconds, bytes."""
@@ -173,8 +181,12 @@ class Store:
             }
             (temporary / "entry.json").write_text(json.dumps(sidecar, indent=1), "utf-8")
             if target.exists():  # another process made the same entry, or an unreadable one lies there
-                shutil.rmtree(target)
-            temporary.rename(target)
+                shutil.rmtree(target, ignore_errors=True)
+            try:
+                temporary.rename(target)
+            except OSError:
+                if not (target / "entry.json").is_file():
+                    raise  # else another process made the same entry just now
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 

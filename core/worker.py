@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import traceback
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,11 +27,12 @@ REPORT_SECONDS = 0.1  # at most ten reports a second cross the pipe
 
 @dataclass(frozen=True)
 class Task:
-    """A plan to run up to a stage, in the store at `root`."""
+    """A plan to run up to a stage, in the store at `root`; `unsaved` is what that store could not write so far."""
 
     plan: Any
     upto: str
     root: Path
+    unsaved: dict[tuple[str, str], Entry] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ def execute(task: Task, out: BinaryIO, stop: threading.Event) -> Done:
     from core import pipeline
 
     store = pipeline.open_store(task.root)
+    store.adopt(task.unsaved, None)
     last_sent = [0.0]
     preview: list[Any] = [None]
 
@@ -82,7 +84,7 @@ def execute(task: Task, out: BinaryIO, stop: threading.Event) -> Done:
         if progress.preview is not None:
             preview[0] = progress.preview
         now = time.monotonic()
-        if now - last_sent[0] >= REPORT_SECONDS or progress.done >= progress.total:
+        if now - last_sent[0] >= REPORT_SECONDS or progress.fraction == 1.0:
             send(out, replace(progress, preview=preview[0], metrics=dict(progress.metrics)))
             preview[0] = None
             last_sent[0] = now
@@ -98,7 +100,8 @@ def execute(task: Task, out: BinaryIO, stop: threading.Event) -> Done:
         state, error = "failed", "There is not enough memory for this; choose fewer images or a smaller model."
     if stop.is_set() and state == "done":
         state = "cancelled"
-    return Done(state, error, store.unsaved, store.problem)
+    new = {place: entry for place, entry in store.unsaved.items() if place not in task.unsaved}
+    return Done(state, error, new, store.problem)
 
 
 def main() -> None:
@@ -118,6 +121,7 @@ def main() -> None:
                 tasks.put(None)
                 return
             if isinstance(message, Task):
+                stop.clear()  # a request to stop that came too late was for the task before
                 tasks.put(message)
             else:
                 stop.set()
@@ -125,9 +129,7 @@ def main() -> None:
     threading.Thread(target=listen, daemon=True).start()
     while (task := tasks.get()) is not None:
         try:
-            done = execute(task, out, stop)
-            stop.clear()
-            send(out, done)
+            send(out, execute(task, out, stop))
         except BrokenPipeError:
             return
         except BaseException:

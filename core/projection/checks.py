@@ -1,0 +1,66 @@
+"""Checks and numerical helpers that every reduction and map shares."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+
+import numpy as np
+
+from core.errors import ConfigError, DataError
+
+# Below this many multiplications a second thread costs more than it brings (measured on 2 cores).
+SMALL_WORK = 2e9
+
+
+def checked(values: np.ndarray) -> np.ndarray:
+    """Return `values` if they are a finite (n, d) array with n, d ≥ 1.
+
+    Raises
+    ------
+    DataError : another shape, no rows or columns, or a value that is not finite.
+    """
+    if values.ndim != 2 or 0 in values.shape:
+        raise DataError(f"Values must be a table of images × numbers; this array has shape {values.shape}.")
+    finite = np.isfinite(values).all(axis=1)
+    if not finite.all():
+        raise DataError(f"{np.count_nonzero(~finite)} of {len(values)} rows hold values that are not finite.")
+    return values
+
+
+def checked_components(n_components: int, limit: int, reason: str) -> int:
+    """Return `n_components` if it is at most `limit`; `reason` says in words where the limit comes from.
+
+    Raises
+    ------
+    ConfigError : more components than there can be.
+    """
+    if n_components > limit:
+        raise ConfigError(f"n_components {n_components} must be at most {limit}: {reason}.")
+    return n_components
+
+
+def one_thread_if(small: bool) -> AbstractContextManager[object]:
+    """Limit the threads of BLAS and OpenMP to one while the block runs, if the problem is small."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(limits=1) if small else nullcontext()
+
+
+def batches(n: int, width: int) -> Iterator[slice]:
+    """Yield slices that cover n rows, so that a float64 batch of `width` columns stays near 32 MB."""
+    step = max(1, 4_000_000 // max(1, width))
+    for start in range(0, n, step):
+        yield slice(start, min(start + step, n))
+
+
+def signs(vectors: np.ndarray) -> np.ndarray:
+    """Return the signs (k,) that make the largest entry of each column of (m, k) positive; the first of equals."""
+    size = np.abs(vectors)
+    first = np.argmax(size >= size.max(axis=0) * (1 - 1e-6), axis=0)
+    return np.where(vectors[first, np.arange(vectors.shape[1])] < 0, -1.0, 1.0)
+
+
+def ratio(variances: np.ndarray, total: float) -> np.ndarray:
+    """Return each variance's share of `total`, float32 in [0, 1]; zeros where nothing varies."""
+    if total <= 0:
+        return np.zeros(len(variances), np.float32)
+    return np.clip(variances / total, 0, 1).astype(np.float32)

@@ -1,0 +1,82 @@
+"""Standardisation, principal component analysis and truncated singular value decomposition, exact and seedless."""
+
+import numpy as np
+
+from core.projection.checks import SMALL_WORK, batches, checked, checked_components, one_thread_if, ratio, signs
+
+
+def standardize(values: np.ndarray) -> np.ndarray:
+    """Bring each feature of (n, d) to mean 0 and variance 1, float32; constant features become 0."""
+    checked(values)
+    mean = values.mean(axis=0, dtype=np.float64)
+    spread = values.std(axis=0, dtype=np.float64)
+    constant = (values.max(axis=0) == values.min(axis=0)) | (spread == 0)
+    spread[constant] = 1.0
+    result = np.empty(values.shape, np.float32)
+    for rows in batches(*values.shape):
+        result[rows] = (values[rows] - mean) / spread  # (batch, d)
+    result[:, constant] = 0.0
+    return result
+
+
+def pca(values: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray]:
+    """Project (n, d) onto its directions of largest variance.
+
+    Returns
+    -------
+    scores : float32 (n, n_components), centred.
+    explained_variance_ratio : float32 (n_components,), each in [0, 1], falling.
+
+    Raises
+    ------
+    ConfigError : n_components > min(n, d).
+
+    Notes
+    -----
+    Eigenvectors of the covariance matrix (Jolliffe, Principal Component Analysis, 2002, ch. 1); each is turned so that its
+    largest entry is positive.
+    """
+    mean = checked(values).mean(axis=0, dtype=np.float64)
+    return _project(values, mean, n_components)
+
+
+def truncated_svd(values: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray]:
+    """Project (n, d) onto its leading right singular vectors, without centring.
+
+    Returns
+    -------
+    scores : float32 (n, n_components).
+    explained_variance_ratio : float32 (n_components,): variance of each score over that of all features.
+
+    Raises
+    ------
+    ConfigError : n_components > min(n, d).
+    """
+    return _project(checked(values), np.zeros(values.shape[1]), n_components)
+
+
+def _project(values: np.ndarray, offset: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray]:
+    n, d = values.shape
+    checked_components(n_components, min(n, d), f"there are {n} images with {d} {'number' if d == 1 else 'numbers'} each")
+    with one_thread_if(n * d * min(n, d) < SMALL_WORK):
+        directions = _directions(values, offset, n_components)  # (d, r)
+        directions *= signs(directions)
+        scores = np.empty((n, n_components), np.float64)
+        for rows in batches(n, d):
+            scores[rows] = (values[rows] - offset) @ directions
+    total = float(values.var(axis=0, dtype=np.float64).sum())
+    return scores.astype(np.float32), ratio(scores.var(axis=0), total)
+
+
+def _directions(values: np.ndarray, offset: np.ndarray, n_components: int) -> np.ndarray:
+    """Return the leading right singular vectors (d, r) of `values` - `offset`, in falling order."""
+    from scipy.linalg import eigh
+
+    n, d = values.shape
+    if n < d:
+        return np.linalg.svd(values - offset, full_matrices=False)[2][:n_components].T.copy()
+    moments = np.zeros((d, d))
+    for rows in batches(n, d):
+        part = values[rows] - offset  # (batch, d) float64
+        moments += part.T @ part
+    return eigh(moments, subset_by_index=(d - n_components, d - 1))[1][:, ::-1].copy()

@@ -1,0 +1,28 @@
+"""Page set-up and navigation. Started by `streamlit run dashboard/app.py`."""
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+# Streamlit puts this file's folder first on the path, not the one that holds `core` and `dashboard`.
+if (ROOT := str(Path(__file__).parents[1])) not in sys.path:
+    sys.path.insert(0, ROOT)
+
+from core.errors import ExplorerError  # noqa: E402
+from dashboard import components, state  # noqa: E402
+from dashboard.views import explore, train  # noqa: E402
+
+st.set_page_config("Embedding Explorer", ":material/scatter_plot:", layout="wide")
+components.page_style()
+state.keep_settings()
+PAGES = {
+    "explore": st.Page(explore.show, title="Explore", icon=":material/scatter_plot:", url_path="explore", default=True),
+    "train": st.Page(train.show, title="Train", icon=":material/model_training:", url_path="train"),
+}
+state.remember_pages(**PAGES)
+page = st.navigation(list(PAGES.values()), position="top")
+try:
+    page.run()
+except ExplorerError as error:
+    components.problem(error)

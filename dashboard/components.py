@@ -1,0 +1,160 @@
+"""Pieces that several views draw: problems, job progress, numbers, picture galleries."""
+
+import base64
+import html
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from core.errors import ExplorerError
+from core.jobs import Job
+from core.quality import EXPLANATIONS, Scores
+from dashboard import results
+
+POLL_SECONDS = 0.5
+TITLES = {
+    "n": "Images",
+    "k": "Clusters",
+    "accuracy": "Accuracy",
+    "nmi": "NMI",
+    "ari": "ARI",
+    "silhouette": "Silhouette",
+    "explained_variance": "Explained variance",
+    "kl_divergence": "KL divergence",
+    "reconstruction_error": "Reconstruction error",
+}
+_STYLE = """<style>
+[data-testid="stMetricValue"] { font-size: 1.15rem; }
+[data-testid="stMetric"] { padding: 0; }
+.block-container, [data-testid="stMainBlockContainer"] { padding: 3.6rem 1.5rem 1rem; }
+.ee-gallery { display: flex; flex-wrap: wrap; gap: 10px; }
+.ee-gallery figure { margin: 0; width: 148px; font-size: 12px; line-height: 1.3; }
+.ee-gallery img { width: 148px; image-rendering: pixelated; border-radius: 3px; display: block; }
+.ee-strip { width: 100%; max-width: 900px; image-rendering: pixelated; display: block; }
+.ee-gallery figcaption { overflow-wrap: anywhere; padding-top: 2px; }
+</style>"""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A gallery item: uint8 (h, w, c) pictures put side by side, and lines of text below."""
+
+    images: Sequence[np.ndarray]
+    lines: Sequence[str]
+
+
+def page_style() -> None:
+    """Tighten Streamlit's spacing, so that the map fills the page."""
+    st.html(_STYLE)
+
+
+def problem(error: ExplorerError) -> None:
+    """Show an error that the user can do something about."""
+    st.error(plain(str(error)), icon=":material/error:")
+
+
+def plain(text: str) -> str:
+    """Return a text, which may hold file names, such that Markdown shows it letter by letter."""
+    return "".join(f"\\{letter}" if letter in "\\`*_{}[]()<>#+-!|$~:" else letter for letter in text)
+
+
+def duration(seconds: float) -> str:
+    """Write a time for people: "3 s", "2 min", "1 h 20 min"."""
+    if seconds < 59.5:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def job_progress(job: Job) -> None:
+    """Show how far a job is, the time left, and a button that stops it."""
+    progress = job.progress
+    if job.state == "waiting":
+        text, fraction = "Waiting for another job to end…", 0.0
+    elif progress is None:
+        text, fraction = "Starting…", 0.0
+    else:
+        units = f"{progress.unit}es" if progress.unit.endswith("ch") else f"{progress.unit}s"
+        text = f"{progress.stage}: {progress.done:,} of {progress.total:,} {units}"
+        fraction = progress.fraction
+        if progress.seconds_left is not None and progress.done < progress.total:
+            text += f" – about {duration(progress.seconds_left)} left"
+    bar, button = st.columns([8, 1], vertical_alignment="bottom")
+    bar.progress(fraction, text=plain(text))
+    if button.button("Stop", key=f"stop.{job.id}", icon=":material/stop_circle:", width="stretch"):
+        results.jobs().cancel(job.id)
+
+
+def job_ended(job: Job, again: str = "Try again") -> None:
+    """Show why a job ended without its result, with a button that forgets it."""
+    text, button = st.columns([8, 1], vertical_alignment="center")
+    if job.state == "failed":
+        text.error(plain(job.error or "The job failed."), icon=":material/error:")
+    else:
+        text.info("Stopped before it was complete.", icon=":material/stop_circle:")
+    if button.button(again, key=f"again.{job.id}", width="stretch"):
+        results.jobs().forget(job.id)
+        st.rerun()
+
+
+def watch(job: Job) -> None:
+    """Show a job's progress until it ends; then the whole page runs again."""
+
+    def poll() -> None:
+        now = results.jobs().get(job.id)
+        if now is None or not now.active:
+            st.rerun()
+        else:
+            job_progress(now)
+
+    st.fragment(poll, run_every=POLL_SECONDS)()
+
+
+def numbers(scores: Scores) -> None:
+    """Show the scores that there are in one row, each with its meaning as a help text."""
+    shown = [(name, getattr(scores, name)) for name in TITLES if getattr(scores, name) is not None]
+    for column, (name, value) in zip(st.columns(len(shown)), shown, strict=True):
+        column.metric(TITLES[name], number(name, value), help=EXPLANATIONS.get(name))
+
+
+def number(name: str, value: float) -> str:
+    """Write a score: counts whole, shares in per cent, the rest with three digits."""
+    if name in ("n", "k"):
+        return f"{value:,}"
+    if name in ("accuracy", "explained_variance"):
+        return f"{100 * value:.1f} %"
+    return f"{value:.4f}" if name == "reconstruction_error" else f"{value:.3f}"
+
+
+def gallery(pictures: Sequence[Picture]) -> None:
+    """Show pictures with texts; each crisp, every text escaped."""
+    items = []
+    for picture in pictures:
+        lines = "<br>".join(html.escape(line) for line in picture.lines)
+        alt = html.escape(picture.lines[0] if picture.lines else "", quote=True)
+        items.append(
+            f'<figure><img src="{data_uri(picture.images)}" alt="{alt}"><figcaption>{lines}</figcaption></figure>'
+        )
+    st.html(f'<div class="ee-gallery">{"".join(items)}</div>')
+
+
+def data_uri(images: Sequence[np.ndarray], gap: int = 1) -> str:
+    """Return uint8 (h, w, c) images side by side as one PNG in a data URI."""
+    from PIL import Image
+
+    h, _, c = images[0].shape
+    strips: list[np.ndarray] = []
+    for image in images:
+        strips += [image, np.full((h, gap, c), 128, np.uint8)]
+    joined = np.concatenate(strips[:-1], axis=1)
+    buffer = io.BytesIO()
+    Image.fromarray(joined[..., 0] if c == 1 else joined).save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def settings_line(values: Mapping[str, object]) -> str:
+    """Write settings in one line: "latent_size 32, width 16"."""
+    return ", ".join(f"{name} {value}" for name, value in values.items() if name != "type")

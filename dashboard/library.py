@@ -1,0 +1,133 @@
+"""The models there are: those trained on these images, those kept under a name, and files to load."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import streamlit as st
+
+from core import models
+from core.config import to_json
+from core.errors import ExplorerError
+from core.images import ImageSet
+from core.models import TrainedModel
+from core.pipeline import KeptModel, ModelRef, TrainSpec, read_model, shape_text
+from dashboard import components, results, state
+
+
+def show(found: ImageSet | None) -> None:
+    """Draw the list of models; `found` are the images on the page."""
+    st.subheader("Models")
+    trained, kept, load = st.tabs(["Trained on these images", "Kept", "Load from a file"])
+    with trained:
+        _trained(found)
+    with kept:
+        _kept(found)
+    with load:
+        _load()
+
+
+def describe(model: TrainedModel) -> str:
+    """Write a model in one line: what it reads, its size, how it was trained."""
+    parts = [
+        f"reads {shape_text(model.image_shape)}",
+        f"{model.autoencoder.latent_size} latents",
+        f"{model.n_parameters:,} parameters",
+    ]
+    if model.history:
+        last = model.history[-1]
+        parts.append(f"{len(model.history)} epochs, training loss {last.train_loss:.4g}")
+        if last.validation_loss is not None:
+            parts.append(f"validation loss {last.validation_loss:.4g}")
+    if model.trained_on:
+        parts.append(f"trained on {model.trained_on}")
+    return ", ".join(parts)
+
+
+def _trained(found: ImageSet | None) -> None:
+    choices = [] if found is None else [c for c in results.model_choices(found) if isinstance(c.ref, TrainSpec)]
+    if not choices or found is None:
+        st.caption("None yet. Train one above; it is remembered until the store is cleared, and for good once kept.")
+        return
+    texts = {choice.ref: choice.text for choice in choices}
+    refs = list(texts)
+    ref = st.selectbox(
+        "Model", refs, format_func=lambda item: texts.get(item, ""), key=state.setting("library.model", refs[0], refs)
+    )
+    staged = results.model(ref, found)
+    if staged is None:
+        return
+    st.caption(components.plain(describe(staged.value)))
+    st.caption(components.plain(components.settings_line(to_json(ref.training))))
+    name, keep, explore = st.columns([3, 1, 1], vertical_alignment="bottom")
+    chosen = name.text_input("Name to keep it under", key=state.setting("library.name", ""), placeholder="my model")
+    if keep.button("Keep", width="stretch", icon=":material/save:"):
+        _attempt(lambda: models.keep(staged.value, chosen.strip(), models.models_root()), f"Kept as {chosen.strip()!r}.")
+    if explore.button("Explore with it", width="stretch", on_click=_choose, args=(found, ref)):
+        _open_explore()
+
+
+def _kept(found: ImageSet | None) -> None:
+    names = models.names(models.models_root())
+    if not names:
+        st.caption(components.plain(f"None yet. Kept models lie in {models.models_root()}."))
+    for name in names:
+        text, explore, download, delete = st.columns([5, 1, 1, 1], vertical_alignment="center")
+        try:
+            model = read_model(KeptModel(name))
+        except ExplorerError as error:
+            text.warning(components.plain(f"{name}: {error}"))
+        else:
+            text.markdown(f"**{components.plain(name)}** – {components.plain(describe(model))}")
+            fits = found is not None and model.image_shape == found.image_shape
+            if explore.button(
+                "Explore", key=f"explore.{name}", width="stretch", disabled=not fits,
+                help="Show these images' map by this model; it must read images of their shape.",
+                on_click=_choose, args=(found, KeptModel(name)),
+            ):  # fmt: skip
+                _open_explore()
+            download.download_button(
+                "Download", lambda model=model: models.checkpoint_bytes(model), f"{name}.safetensors",
+                key=f"download.{name}", on_click="ignore", width="stretch",
+            )  # fmt: skip
+        with delete.popover("Delete", width="stretch"):
+            st.markdown(f"Delete **{components.plain(name)}** for good?")
+            if st.button("Delete it", key=f"delete.{name}", type="primary"):
+                _attempt(lambda name=name: models.delete(name, models.models_root()), f"{name!r} deleted.")
+                st.rerun()
+
+
+def _load() -> None:
+    st.caption(
+        "A .safetensors file from this program, or a PyTorch .pt file that holds `config` and `state_dict`. "
+        "Files that need pickle are refused, as they can run code."
+    )
+    file = st.file_uploader("Model file", ["safetensors", "pt", "pth"])
+    name = st.text_input("Name", value=Path(file.name).stem if file else "", placeholder="my model")
+    if st.button("Load and keep", disabled=file is None, icon=":material/upload:") and file is not None:
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / f"model{Path(file.name).suffix}"
+            path.write_bytes(file.getbuffer())
+            _attempt(
+                lambda: models.keep(models.read_checkpoint(path), name.strip(), models.models_root()),
+                f"Kept as {name.strip()!r}.",
+            )
+
+
+def _attempt(action: object, success: str) -> None:
+    try:
+        action()  # type: ignore[operator]
+    except ExplorerError as error:
+        components.problem(error)
+    else:
+        st.toast(components.plain(success), icon=":material/check:")
+
+
+def _choose(found: ImageSet | None, ref: ModelRef) -> None:
+    if found is not None:
+        state.change(f"model.{found.fingerprint[:8]}", ref)
+
+
+def _open_explore() -> None:
+    page = state.page("explore")
+    if page is not None:
+        st.switch_page(page)

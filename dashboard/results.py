@@ -1,0 +1,238 @@
+"""Cached access to the pipeline, by stage key: what is there is shown, what is cheap is computed, the rest is a job.
+
+Nothing here draws. A stage that is neither in the store nor cheap is `missing`; the view then starts a job, at once
+or behind a button, and shows what it has meanwhile.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import streamlit as st
+
+from core import models, pipeline, report, sheets, timing
+from core.config import ClusterConfig, ProjectionConfig, ReductionConfig, TSNEConfig, UMAPConfig, from_json
+from core.errors import ExplorerError
+from core.images import SAMPLES, ImageSet, SampleSource, Source
+from core.jobs import Job, Jobs, job_id
+from core.latents import Latents
+from core.models import TrainedModel
+from core.pipeline import CheckpointFile, KeptModel, ModelRef, Plan, Results, Staged, StageName, TrainSpec
+from core.progress import Cancelled
+from core.quality import Scores
+from core.store import Store
+
+LIVE_SECONDS = 2.0  # what is predicted to take longer never blocks a page
+
+
+@dataclass(frozen=True)
+class Look:
+    """What there is of a plan: its stages, the first one `missing`, and the seconds that would take."""
+
+    plan: Plan
+    results: Results | None
+    missing: StageName | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """A model that fits the images, with a text for people."""
+
+    ref: ModelRef
+    text: str
+
+
+@st.cache_resource
+def store() -> Store:
+    """Return the one store of this server."""
+    return pipeline.open_store()
+
+
+@st.cache_resource
+def jobs() -> Jobs:
+    """Return the one set of jobs of this server."""
+    return Jobs(store())
+
+
+def job_for(plan: Plan, upto: StageName) -> Job | None:
+    """Return the job that makes a stage of a plan, as it is now, or None."""
+    return jobs().get(job_id(plan, upto))
+
+
+def images(source: Source) -> Staged[ImageSet] | None:
+    """Return the images when they are read already; samples always are."""
+    if isinstance(source, SampleSource):
+        return _sample(source)
+    key = _images_key(source)
+    return _images(key, source) if store().has("images", key) else None
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _sample(source: SampleSource) -> Staged[ImageSet]:
+    return pipeline.images(store(), source)
+
+
+@st.cache_data(ttl=5, max_entries=20, show_spinner=False)
+def _images_key(source: Source) -> str:
+    return pipeline.images_key(source)
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _images(key: str, _source: Source) -> Staged[ImageSet]:
+    return pipeline.images(store(), _source)
+
+
+def model(ref: ModelRef, found: ImageSet) -> Staged[TrainedModel] | None:
+    """Return a model when it is there: kept, in a file, or trained on these images before."""
+    if isinstance(ref, TrainSpec) and not store().has("model", pipeline.model_key(found, ref)):
+        return None
+    return _model(_model_stamp(ref), found.fingerprint, ref, found)
+
+
+def _model_stamp(ref: ModelRef) -> str:
+    """Identify a model's files, so that a model deleted and kept anew under its name is not mistaken."""
+    if isinstance(ref, KeptModel) and ref.name not in SAMPLES:
+        path = models.models_root() / models.checked_name(ref.name) / "model.json"
+        return f"{ref!r} {path.stat().st_mtime_ns if path.exists() else None}"
+    if isinstance(ref, CheckpointFile):
+        return f"{ref!r} {Path(ref.path).stat().st_mtime_ns if Path(ref.path).exists() else None}"
+    return repr(ref)
+
+
+@st.cache_resource(max_entries=10, show_spinner=False)
+def _model(stamp: str, fingerprint: str, _ref: ModelRef, _images: ImageSet) -> Staged[TrainedModel]:
+    return pipeline.model(store(), _ref, _images, _never)
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _latents(key: str, _model: TrainedModel, _images: ImageSet) -> Staged[Latents]:
+    return pipeline.latents(store(), _model, _images, _never)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _reduced(key: str, _before: Staged[Latents], _config: ReductionConfig) -> Staged[Any]:
+    return pipeline.reduced(store(), _before, _config)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _projection(key: str, _before: Staged[Any], _config: ProjectionConfig) -> Staged[Any]:
+    return pipeline.projection(store(), _before, _config)
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def _clustering(key: str, _on: Staged[Any], _config: ClusterConfig) -> Staged[Any]:
+    return pipeline.clustering(store(), _on, _config)
+
+
+def _never(progress: Any) -> None:
+    """Stop a stage that the page should only have found: its entry was cut short or cleared this moment."""
+    raise Cancelled
+
+
+def look(plan: Plan) -> Look:
+    """Find or cheaply make the stages of a plan, up to the first that is missing.
+
+    Raises
+    ------
+    ExplorerError : a setting cannot work with these images.
+    """
+    read = images(plan.source)
+    if read is None:
+        return Look(plan, None, "images")
+    here = Results(read)
+    trained = model(plan.model, read.value)
+    if trained is None:
+        return Look(plan, here, "model")
+    here = replace(here, model=trained)
+    key = pipeline.latents_key(trained.value, read.value)
+    if not store().has("latents", key):
+        return Look(plan, here, "latents")
+    encoded = _latents(key, trained.value, read.value)
+    here = replace(here, latents=encoded)
+    n, d = encoded.value.latents.shape
+    key = pipeline.reduced_key(encoded.key, plan.reduction)
+    seconds = timing.predict_seconds(plan.reduction, n, d)
+    if key != encoded.key and not store().has("reduced", key) and seconds > LIVE_SECONDS:
+        return Look(plan, here, "reduced", seconds)
+    reduced = _reduced(key, encoded, plan.reduction)
+    here = replace(here, reduced=reduced)
+    key = pipeline.projection_key(reduced.key, plan.projection)
+    seconds = timing.predict_seconds(plan.projection, n, reduced.value.values.shape[1])
+    iterative = isinstance(plan.projection, TSNEConfig | UMAPConfig)
+    if not store().has("projection", key) and (iterative or seconds > LIVE_SECONDS):
+        return Look(plan, here, "projection", seconds)
+    here = replace(here, projection=_projection(key, reduced, plan.projection))
+    return _clustered(plan, here)
+
+
+def _clustered(plan: Plan, here: Results) -> Look:
+    on: Any = {"latents": here.latents, "reduced": here.reduced, "projection": here.projection}[plan.cluster.on]
+    key = pipeline.clustering_key(on.key, plan.cluster)
+    n, d = pipeline.coordinates_of(on.value).shape
+    seconds = timing.predict_seconds(plan.cluster, n, d)
+    if not store().has("clustering", key) and seconds > LIVE_SECONDS:
+        return Look(plan, here, "clustering", seconds)
+    return Look(plan, replace(here, clustering=_clustering(key, on, plan.cluster)))
+
+
+def model_choices(found: ImageSet) -> list[ModelChoice]:
+    """List the models that read images of this shape: samples' own, kept ones, and those trained on these images."""
+    choices = []
+    for name in (*SAMPLES, *models.names(models.models_root())):
+        try:
+            known = _described(_model_stamp(KeptModel(name)), KeptModel(name))
+        except ExplorerError:
+            continue  # a kept model that cannot be read is named on the Train page
+        if known.image_shape == found.image_shape:
+            origin = "comes with the sample" if name in SAMPLES else "kept"
+            choices.append(ModelChoice(KeptModel(name), f"{name} ({origin})"))
+    for item in sorted(trained_on(found), key=lambda item: str(item["made"]), reverse=True):
+        spec = TrainSpec(from_json(item["info"]["autoencoder"]), from_json(item["info"]["training"]))
+        done = f"{spec.autoencoder.latent_size} latents, {spec.training.epochs} epochs"
+        choices.append(ModelChoice(spec, f"trained here: {done}, {str(item['made'])[:16].replace('T', ' ')}"))
+    return choices
+
+
+def trained_on(found: ImageSet) -> list[Any]:
+    """Return the store's sidecars of models trained on these images and not thrown away since."""
+    return [item for item in store().entries("model") if item["info"].get("images") == found.fingerprint]
+
+
+@st.cache_resource(max_entries=50, show_spinner=False)
+def _described(stamp: str, _ref: KeptModel) -> TrainedModel:
+    return pipeline.read_model(_ref)
+
+
+def sheets_of(shown: Results) -> Path:
+    """Return a folder of sprite sheets of the images, beside their reconstructions when there are any."""
+    encoded = shown.latents
+    return _sheets(shown.images.key if encoded is None else encoded.key, shown)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _sheets(key: str, _shown: Results) -> Path:
+    folder = Path(mkdtemp(prefix="embedding-explorer-sheets-"))
+    reconstructions = None if _shown.latents is None else _shown.latents.value.reconstructions
+    sheets.write_pages(_shown.images.value.x, reconstructions, folder)
+    return folder
+
+
+def scores(shown: Results) -> Scores:
+    """Return the numbers beside the map."""
+    keys = [getattr(shown, stage).key for stage in ("latents", "projection", "clustering") if getattr(shown, stage)]
+    return _scores(" ".join(keys), shown)
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def _scores(key: str, _shown: Results) -> Scores:
+    return report.scores(_shown)
+
+
+def clear_store() -> int:
+    """Clear the store and every cached result, and return how many entries there were."""
+    count = store().clear()
+    for cached in (_images, _model, _latents, _reduced, _projection, _clustering):
+        cached.clear()
+    return count

@@ -1,0 +1,116 @@
+"""What a session remembers; the only module that touches `st.session_state`.
+
+A setting is the value of a widget under the key `set.<name>`. Streamlit forgets a widget's value when another
+page is shown; `keep_settings` prevents that for settings.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+from core.config import ClusterConfig, ProjectionConfig, ReductionConfig
+from core.pipeline import Plan
+
+PREFIX = "set."
+REMEMBERED_EPOCHS = 8
+
+
+def keep_settings() -> None:
+    """Carry all settings over to this run, also those whose widgets are not on this page."""
+    for key in list(st.session_state):
+        if str(key).startswith(PREFIX):
+            st.session_state[key] = st.session_state[key]
+
+
+def setting(name: str, default: Any, allowed: Any = None) -> str:
+    """Return the widget key of a setting, with its default when it is new or no longer `allowed`."""
+    key = PREFIX + name
+    if key not in st.session_state or (allowed is not None and st.session_state[key] not in allowed):
+        st.session_state[key] = default
+    return key
+
+
+def value(name: str, default: Any = None) -> Any:
+    """Read a setting."""
+    return st.session_state.get(PREFIX + name, default)
+
+
+def change(name: str, new: Any) -> None:
+    """Set a setting; only in a callback or before its widget is drawn."""
+    st.session_state[PREFIX + name] = new
+
+
+def bounded(name: str, default: int, low: int, high: int) -> str:
+    """Return the widget key of a whole number, brought back into low..high when the data asks for that."""
+    key = setting(name, default)
+    st.session_state[key] = min(max(int(st.session_state[key]), low), high)
+    return key
+
+
+def remember_pages(**pages: StreamlitPage) -> None:
+    """Let views link to each other's pages."""
+    st.session_state["pages"] = pages
+
+
+def page(name: str) -> StreamlitPage | None:
+    """Return a page by name; None where a view runs without the app."""
+    found: StreamlitPage | None = st.session_state.get("pages", {}).get(name)
+    return found
+
+
+def remember_map(
+    place: str, reduction: ReductionConfig, projection: ProjectionConfig, cluster: ClusterConfig
+) -> None:
+    """Remember the settings of the map last shown of a data set and model."""
+    st.session_state.setdefault("maps", {})[place] = (reduction, projection, cluster)
+
+
+def last_maps(place: str, plan: Plan) -> list[tuple[ReductionConfig, ProjectionConfig, ClusterConfig]]:
+    """Return settings of a map to show while a plan's own is missing, best first: the last map, with its clusters."""
+    known = st.session_state.get("maps", {}).get(place)
+    if known is None:
+        return []
+    reduction, projection, cluster = known
+    return [(reduction, projection, plan.cluster), (plan.reduction, plan.projection, cluster), known]
+
+
+def awaited(key: str, found: bool) -> bool:
+    """Say whether this session had this result made; `found` False notes that it has."""
+    keys: set[str] = st.session_state.setdefault("awaited", set())
+    if not found:
+        keys.add(key)
+    return key in keys
+
+
+def current_job(name: str) -> str | None:
+    """Return the id of the job a view started and still shows."""
+    job: str | None = st.session_state.get(f"job.{name}")
+    return job
+
+
+def follow_job(name: str, job: str | None) -> None:
+    """Remember the job that a view started, or forget it with None."""
+    st.session_state[f"job.{name}"] = job
+
+
+def epochs_seen(job: str, preview: Mapping[str, Any] | None) -> list[tuple[int, np.ndarray]]:
+    """Add a training preview and return (epoch, reconstructions) to look back on: the newest and some before."""
+    seen: dict[str, list[tuple[int, np.ndarray]]] = st.session_state.setdefault("epochs", {})
+    for other in [name for name in seen if name != job]:
+        del seen[other]
+    rows = seen.setdefault(job, [])
+    if preview is not None and (not rows or rows[-1][0] != preview["epoch"]):
+        rows.append((int(preview["epoch"]), np.asarray(preview["reconstructions"])))
+        if len(rows) > REMEMBERED_EPOCHS:
+            rows[:] = thinned(rows)
+    return rows
+
+
+def thinned(rows: list[tuple[int, np.ndarray]]) -> list[tuple[int, np.ndarray]]:
+    """Drop the row whose epoch adds least on a logarithmic scale; the first and the last stay."""
+    gaps = [np.log(rows[i + 1][0] / rows[i - 1][0]) for i in range(1, len(rows) - 1)]
+    drop = 1 + int(np.argmin(gaps))
+    return rows[:drop] + rows[drop + 1 :]

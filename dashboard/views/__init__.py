@@ -1,0 +1,1 @@
+"""One page a module: read the widgets, call the pipeline, draw."""

@@ -1,0 +1,189 @@
+"""Explore: where do images lie, which belong together, and which lie in the wrong place?"""
+
+from dataclasses import dataclass, replace
+
+import streamlit as st
+
+from core import figures, report
+from core.config import PCAConfig, ReductionConfig
+from core.errors import ConfigError
+from core.images import ImageSet
+from core.jobs import Job
+from core.pipeline import Plan, Results, StageName
+from core.projection import Projection
+from dashboard import components, controls, results, selection, state, takeaway
+from dashboard.scatter import scatter
+
+MAX_3D = 20_000  # points that a browser without a GPU still turns smoothly
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What the page shows: the plan asked for, all stages of the one drawn, and what is still missing."""
+
+    plan: Plan
+    shown: Results
+    missing: StageName | None
+    seconds: float
+
+
+def show() -> None:
+    """Draw the page."""
+    with st.sidebar:
+        source = controls.data()
+    if source is None:
+        st.info("Type the path of your pictures in the sidebar, or choose a sample there.", icon=":material/image:")
+        return
+    read = results.images(source)
+    if read is None:
+        _make(Plan(source), "images")
+        return
+    with st.sidebar:
+        controls.described(read.value)
+        ref = controls.model(read.value)
+    if ref is None:
+        _no_model(read.value)
+        return
+    trained = results.model(ref, read.value)
+    if trained is None:
+        st.warning("This model is no longer in the store. Choose another one, or train it again on the Train page.")
+        return
+    with st.sidebar:
+        reduction, projection = controls.projection(len(read.value), trained.value.autoencoder.latent_size)
+        cluster = controls.cluster(len(read.value), len(read.value.classes))
+    scene = _scene(Plan(source, ref, reduction, projection, cluster))
+    if scene is not None:
+        _draw(scene)
+
+
+def _no_model(found: ImageSet) -> None:
+    st.info(
+        "There is no model for these images yet. Train one: an autoencoder learns to squeeze each image into a few "
+        "numbers, its latents, and these make the map.",
+        icon=":material/model_training:",
+    )
+    page = state.page("train")
+    if page is not None:
+        st.page_link(page, label="Train a model on these images")
+    with st.expander(f"{len(found):,} images", expanded=True):
+        components.gallery([components.Picture([found.x[i]], [found.ids[i]]) for i in range(min(24, len(found)))])
+
+
+def _make(plan: Plan, upto: StageName) -> None:
+    """Start, watch or report the job of a stage that is made without being asked."""
+    job = results.job_for(plan, upto)
+    if job is not None and job.state in ("failed", "cancelled"):
+        components.job_ended(job)
+    else:
+        components.watch(results.jobs().start(plan, upto))
+
+
+def _scene(plan: Plan) -> Scene | None:
+    """Find what can be shown of a plan; while its map is missing, with the map shown before."""
+    place = f"{plan.source!r} {plan.model!r}"
+    missing: StageName | None = None
+    seconds = 0.0
+    try:
+        look = results.look(plan)
+        missing, seconds = look.missing, look.seconds
+    except ConfigError as error:
+        components.problem(error)
+        look = None
+    if look is not None and missing == "latents":
+        _make(plan, "latents")
+        return None
+    if look is not None and missing is None and look.results is not None:
+        state.remember_map(place, plan.reduction, plan.projection, plan.cluster)
+        return Scene(plan, look.results, None, 0.0)
+    for reduction, projection, cluster in (
+        *state.last_maps(place, plan),
+        (ReductionConfig(), PCAConfig(2), plan.cluster),
+    ):
+        earlier = _complete(replace(plan, reduction=reduction, projection=projection, cluster=cluster))
+        if earlier is not None:
+            return Scene(plan, earlier, missing, seconds)
+    if missing is not None:
+        _make(plan, missing)
+    return None
+
+
+def _complete(plan: Plan) -> Results | None:
+    try:
+        look = results.look(plan)
+    except ConfigError:
+        return None
+    return look.results if look.missing is None else None
+
+
+def _draw(scene: Scene) -> None:
+    columns = report.columns(scene.shown)
+    names = tuple(column.title for column in columns)
+    kinds = tuple(column.title for column in columns if isinstance(column, figures.Category))
+    dims = report.dimensions(scene.shown)
+    with st.sidebar:
+        display = controls.display(names, kinds, dims)
+        takeaway.panel(scene.shown, display)
+        controls.store_status(scene.shown)
+    numbers = st.container()
+    job = _job(scene)
+    polling = components.POLL_SECONDS if job is not None and job.active else None
+    st.fragment(_area, run_every=polling)(scene, display, job.id if job is not None else None)
+    with numbers:
+        components.numbers(results.scores(scene.shown))
+
+
+def _job(scene: Scene) -> Job | None:
+    """Return the job of the stage that is missing; quick ones start by themselves."""
+    if scene.missing is None:
+        return None
+    job = results.job_for(scene.plan, scene.missing)
+    if job is None and (scene.seconds <= results.LIVE_SECONDS or scene.missing != "projection"):
+        return results.jobs().start(scene.plan, scene.missing)
+    return job
+
+
+def _area(scene: Scene, display: controls.Display, job_name: str | None) -> None:
+    """Draw progress, map and selection; runs alone while a job is polled and after a selection."""
+    job = results.jobs().get(job_name) if job_name is not None else None
+    shown = scene.shown
+    if scene.missing is not None:
+        shown = _pending(scene, job)
+    spec = report.map_spec(
+        shown,
+        color=display.color,
+        symbol=display.symbol,
+        point_size=display.point_size,
+        opacity=display.opacity,
+        limit=MAX_3D if report.dimensions(shown) == 3 else None,
+    )
+    if len(spec.rows) < report.size(shown):
+        st.caption(f"{len(spec.rows):,} of {report.size(shown):,} images are drawn in 3-D, chosen at random.")
+    chosen = scatter(figures.encode(spec), sheets=results.sheets_of(shown), key="map")
+    selection.show(shown, spec, chosen)
+
+
+def _pending(scene: Scene, job: Job | None) -> Results:
+    """Say what is missing and how to get it; return what to draw meanwhile, which is the map as it forms."""
+    if job is None:
+        text, button = st.columns([7, 1], vertical_alignment="center")
+        title = report.title_of(scene.plan.projection)
+        text.info(
+            f"{title} with these settings takes about {components.duration(scene.seconds)} here. "
+            "Below is the map shown before.",
+            icon=":material/hourglass_empty:",
+        )
+        if button.button("Run", type="primary", icon=":material/play_arrow:", width="stretch", key="run"):
+            results.jobs().start(scene.plan, "projection")
+            st.rerun()
+        return scene.shown
+    if job.state == "done":
+        st.rerun()
+    if not job.active:
+        components.job_ended(job)
+        return scene.shown
+    components.job_progress(job)
+    coordinates = (job.preview or {}).get("coordinates")
+    if coordinates is None or scene.shown.projection is None:
+        return scene.shown
+    forming = replace(scene.shown.projection, value=Projection(coordinates, None, None), key=f"forming {job.id}")
+    return replace(scene.shown, projection=forming)

@@ -1,0 +1,152 @@
+"""Train: does a model learn these images, and which model do I keep?"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core.config import AutoencoderConfig, TrainingConfig
+from core.images import ImageSet, Source
+from core.jobs import Job
+from core.models import Epoch
+from core.pipeline import Plan, TrainSpec, shape_text
+from dashboard import components, controls, library, results, state
+
+LOSSES = {"mse": "MSE (mean squared error)", "l1": "L1 (mean absolute error)", "huber": "Huber"}
+OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
+
+
+def show() -> None:
+    """Draw the page."""
+    with st.sidebar:
+        source = controls.data()
+    if source is None:
+        st.info("Type the path of your pictures in the sidebar, or choose a sample there.", icon=":material/image:")
+        library.show(None)
+        return
+    read = results.images(source)
+    if read is None:
+        job = results.job_for(Plan(source), "images")
+        if job is not None and job.state in ("failed", "cancelled"):
+            components.job_ended(job)
+        else:
+            components.watch(results.jobs().start(Plan(source), "images"))
+        return
+    with st.sidebar:
+        controls.described(read.value)
+        spec = _settings()
+    _training(source, read.value, spec)
+    library.show(read.value)
+
+
+def _settings() -> TrainSpec:
+    st.subheader("Autoencoder")
+    autoencoder = AutoencoderConfig(
+        latent_size=st.slider(
+            "latent_size", 2, 256, key=state.setting("train.latent_size", 32),
+            help="Numbers an image is squeezed into: more keep more detail, fewer force it to find what is common.",
+        ),
+        width=st.select_slider(
+            "width", (4, 8, 16, 24, 32, 48, 64), key=state.setting("train.width", 16),
+            help="Channels of the first layer; the cost of training grows with its square.",
+        ),
+    )  # fmt: skip
+    st.subheader("Training")
+    training = TrainingConfig(
+        epochs=st.number_input("epochs", 1, 10_000, key=state.setting("train.epochs", 20)),
+        loss=st.selectbox("loss", tuple(LOSSES), format_func=LOSSES.__getitem__, key=state.setting("train.loss", "mse")),
+        optimizer=st.selectbox(
+            "optimizer", tuple(OPTIMIZERS), format_func=OPTIMIZERS.__getitem__, key=state.setting("train.optimizer", "adam")
+        ),
+        learning_rate=st.select_slider(
+            "learning_rate", (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1),
+            format_func="{:g}".format, key=state.setting("train.learning_rate", 1e-3),
+            help="Size of each step. If the loss jumps about or is not finite, lower it.",
+        ),
+        weight_decay=st.select_slider(
+            "weight_decay", (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2), format_func="{:g}".format,
+            key=state.setting("train.weight_decay", 0.0),
+        ),
+        batch_size=st.select_slider(
+            "batch_size", (16, 32, 64, 128, 256, 512, 1024), key=state.setting("train.batch_size", 128)
+        ),
+        validation_share=st.slider(
+            "validation_share", 0.0, 0.5, step=0.05, key=state.setting("train.validation_share", 0.1),
+            help="Part of the images that is not learnt from, to see whether the model copes with new ones.",
+        ),
+        seed=st.number_input("seed", 0, 2**31, key=state.setting("train.seed", 0), help="Same seed, same weights."),
+    )  # fmt: skip
+    return TrainSpec(autoencoder, training)
+
+
+def _training(source: Source, found: ImageSet, spec: TrainSpec) -> None:
+    plan = Plan(source, spec)
+    name = state.current_job(f"train {found.fingerprint}")
+    job = results.jobs().get(name) if name is not None else None
+    active = job is not None and job.active
+    left, right = st.columns([6, 1], vertical_alignment="center")
+    left.markdown(
+        f"Train an autoencoder on **{components.plain(found.name)}**: {len(found):,} images of "
+        f"{shape_text(found.image_shape)}."
+    )
+    if right.button("Train", type="primary", icon=":material/play_arrow:", disabled=active, width="stretch", key="start"):
+        job = results.jobs().start(plan, "model")
+        state.follow_job(f"train {found.fingerprint}", job.id)
+        st.rerun()
+    if job is None:
+        st.caption("Nothing is being trained. Choose the settings in the sidebar and press Train.")
+        return
+    active = job.active
+    st.fragment(_watch, run_every=components.POLL_SECONDS if active else None)(job.id, active)
+
+
+def _watch(name: str, polling: bool) -> None:
+    """Show a training job: its progress, its losses, and what the model makes of some images."""
+    job = results.jobs().get(name)
+    if job is None or (polling and not job.active):
+        st.rerun()
+        return
+    if job.active:
+        components.job_progress(job)
+    elif job.state == "failed":
+        st.error(components.plain(job.error or "Training failed."), icon=":material/error:")
+    elif job.preview is None:
+        st.success("This model was trained before; it is in the list below.", icon=":material/check_circle:")
+    else:
+        st.success(_outcome(job), icon=":material/check_circle:")
+    if job.preview is not None:
+        _curves(job.preview["history"])
+        _improvement(job)
+
+
+def _outcome(job: Job) -> str:
+    epochs = len((job.preview or {}).get("history", ()))  # type: ignore[arg-type]
+    how = "Stopped" if job.state == "cancelled" else "Trained"
+    return f"{how} after {epochs} epochs, {components.duration(job.seconds)}. Keep it under a name below."
+
+
+def _curves(history: Sequence[Epoch]) -> None:
+    rows = [
+        {"epoch": item.epoch, "loss": loss, "of": kind}
+        for item in history
+        for kind, loss in (("training images", item.train_loss), ("validation images", item.validation_loss))
+        if loss is not None
+    ]
+    st.line_chart(pd.DataFrame(rows), x="epoch", y="loss", color="of", height=280)
+
+
+def _improvement(job: Job) -> None:
+    rows = state.epochs_seen(job.id, job.preview)
+    if not rows or job.preview is None:
+        return
+    st.markdown("**Originals, and their reconstructions after each epoch** (images the model did not learn from, where there are any)")
+    _strip("original", np.asarray(job.preview["originals"]))
+    for epoch, reconstructions in reversed(rows):
+        _strip(f"epoch {epoch}", reconstructions)
+
+
+def _strip(text: str, images: np.ndarray) -> None:
+    left, right = st.columns([1, 11], vertical_alignment="center")
+    left.caption(text)
+    right.html(f'<img class="ee-strip" alt="{text}" src="{components.data_uri(list(images))}">')
