@@ -136,7 +136,7 @@ class Jobs:
 
     def _update(self, name: str, **changes: object) -> None:
         with self._lock:
-            if name in self._jobs:
+            if name in self._jobs:  # forgotten, perhaps
                 self._jobs[name] = replace(self._jobs[name], **changes)  # type: ignore[arg-type]
 
     def _lane(self) -> None:
@@ -173,8 +173,8 @@ class Jobs:
             outcome = {"state": "failed", "error": _last_words(process.wait(), log)}
             _end(process)
         with self._lock:
-            self._running.pop(name, None)
-        self._update(name, ended=time.time(), **outcome)
+            del self._running[name]
+            self._jobs[name] = replace(self._jobs[name], ended=time.time(), **outcome)  # type: ignore[arg-type]
 
 
 def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:

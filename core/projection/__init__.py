@@ -1,0 +1,95 @@
+"""Reduce latents to fewer numbers, and lay them out as a map in 2 or 3 dimensions."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.config import (
+    KernelPCAConfig,
+    PCAConfig,
+    ProjectionConfig,
+    ReductionConfig,
+    TruncatedSVDConfig,
+    TSNEConfig,
+)
+from core.errors import ConfigError
+from core.progress import Callback, Progress, ignore
+from core.projection.checks import checked
+from core.projection.kernel import kernel_pca
+from core.projection.linear import pca, standardize, truncated_svd
+from core.projection.tsne import tsne
+from core.projection.umap_map import umap
+
+__all__ = ["Projection", "Reduced", "project", "reduce"]
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """Reduced latents.
+
+    Parameters
+    ----------
+    values : float32 (n, r).
+    explained_variance_ratio : float32 (r,), each in [0, 1]; None without a reduction.
+    """
+
+    values: np.ndarray
+    explained_variance_ratio: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Projection:
+    """A map.
+
+    Parameters
+    ----------
+    coordinates : float32 (n, 2) or (n, 3).
+    explained_variance_ratio : float32 (2,) or (3,), each in [0, 1]; None for t-SNE and UMAP.
+    kl_divergence : nats, of t-SNE; None for the others.
+    """
+
+    coordinates: np.ndarray
+    explained_variance_ratio: np.ndarray | None = None
+    kl_divergence: float | None = None
+
+
+def reduce(values: np.ndarray, config: ReductionConfig) -> Reduced:
+    """Standardise the features of (n, d) if asked to, then reduce them to r components if asked to.
+
+    Raises
+    ------
+    ConfigError : more components than min(n, d), or than images for kernel PCA.
+    DataError : not a finite (n, d) array.
+    """
+    values = standardize(values) if config.standardize else checked(values)
+    method = config.method
+    if method is None:
+        return Reduced(np.asarray(values, dtype=np.float32))
+    if isinstance(method, PCAConfig):
+        return Reduced(*pca(values, method.n_components))
+    if isinstance(method, TruncatedSVDConfig):
+        return Reduced(*truncated_svd(values, method.n_components))
+    return Reduced(*kernel_pca(values, method))
+
+
+def project(values: np.ndarray, config: ProjectionConfig, callback: Callback = ignore) -> Projection:
+    """Lay (n, d) out as a map in 2 or 3 dimensions; the same seed gives the same map.
+
+    Raises
+    ------
+    ConfigError : not 2 or 3 dimensions, or a setting that does not fit the number of images.
+    DataError : not a finite (n, d) array.
+    Cancelled : raised by the callback.
+    """
+    if config.n_components not in (2, 3):
+        raise ConfigError(f"A map has 2 or 3 dimensions; n_components is {config.n_components}.")
+    if isinstance(config, TSNEConfig):
+        coordinates, divergence = tsne(values, config, callback)
+        return Projection(coordinates, kl_divergence=divergence)
+    if isinstance(config, PCAConfig | KernelPCAConfig):
+        name = "PCA" if isinstance(config, PCAConfig) else "Kernel PCA"
+        callback(Progress(name, 0, 1))
+        found = pca(values, config.n_components) if isinstance(config, PCAConfig) else kernel_pca(values, config)
+        callback(Progress(name, 1, 1))
+        return Projection(*found)
+    return Projection(umap(values, config, callback))
