@@ -136,8 +136,7 @@ class Jobs:
 
     def _update(self, name: str, **changes: object) -> None:
         with self._lock:
-            if name in self._jobs:  # forgotten, perhaps
-                self._jobs[name] = replace(self._jobs[name], **changes)  # type: ignore[arg-type]
+            self._jobs[name] = replace(self._jobs[name], **changes)  # type: ignore[arg-type]
 
     def _lane(self) -> None:
         """Serve jobs one after the other with one process, which is made when first needed or after it died."""

@@ -3,3 +3,310 @@
 A kept model is a directory `<root>/<name>/` of `weights.safetensors` and `model.json`. It lives beside the user's
 documents, not in the clearable store. Nothing here needs torch except reading a foreign `.pt` file.
 """
+
+import dataclasses
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import platformdirs
+import safetensors
+import safetensors.numpy
+
+from core.config import AutoencoderConfig, TrainingConfig, from_json, to_json
+from core.errors import CheckpointError, ConfigError
+from core.imageset import MAX_SIDE, MIN_SIDE
+from core.store import Entry, fingerprint, key_of
+
+LIMIT_BYTES = 1 << 30
+_NAME = re.compile(r"[\w\-][\w\-. ]{0,63}")
+_CONVERT = "save it as .safetensors, or with torch.save({'config': {…}, 'state_dict': model.state_dict()}, path)"
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Mean losses of one epoch, counted from 1; `validation_loss` None when nothing was held out."""
+
+    epoch: int
+    train_loss: float
+    validation_loss: float | None
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """Weights and what made them.
+
+    Parameters
+    ----------
+    image_shape : (h, w, c) of the images it reads.
+    weights : float arrays by name, as the architecture names them.
+    training : None for a foreign checkpoint that does not say.
+    history : the completed epochs.
+    """
+
+    autoencoder: AutoencoderConfig
+    training: TrainingConfig | None
+    image_shape: tuple[int, int, int]
+    weights: Mapping[str, np.ndarray]
+    history: tuple[Epoch, ...] = ()
+    trained_on: str = ""
+    stopped_early: bool = False
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of architecture, image shape and weights: 32 hexadecimal digits."""
+        names = sorted(self.weights)
+        arrays = fingerprint(*(self.weights[name] for name in names))
+        return key_of(1, to_json(self.autoencoder), list(self.image_shape), names, arrays)
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of trained values; running statistics of normalisation are not counted."""
+        return sum(array.size for name, array in self.weights.items() if not _is_buffer(name))
+
+
+def _is_buffer(name: str) -> bool:
+    return name.endswith(("running_mean", "running_var", "num_batches_tracked"))
+
+
+def to_entry(model: TrainedModel) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Split a model into arrays and JSON values, for a store entry."""
+    return dict(model.weights), _to_json(model)
+
+
+def from_entry(entry: Entry) -> TrainedModel:
+    """Rebuild a model from a store entry."""
+    return _from_json(entry.info, entry.arrays)
+
+
+def save(model: TrainedModel, directory: Path) -> None:
+    """Write `weights.safetensors` and `model.json` into a directory, whole or not at all.
+
+    Raises
+    ------
+    CheckpointError : the directory cannot be written.
+    """
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".", dir=directory.parent))
+        try:
+            safetensors.numpy.save_file(_contiguous(model.weights), temporary / "weights.safetensors")
+            (temporary / "model.json").write_text(json.dumps(_to_json(model), indent=1) + "\n", "utf-8")
+            temporary.chmod(0o755)
+            if directory.exists():
+                shutil.rmtree(directory)
+            temporary.rename(directory)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise CheckpointError(f"The model cannot be written to {directory}: {error.strerror or error}.") from error
+
+
+def load(directory: Path) -> TrainedModel:
+    """Read a model that `save` wrote.
+
+    Raises
+    ------
+    CheckpointError : it is not there or cannot be read.
+    """
+    try:
+        text = (directory / "model.json").read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"There is no model in {directory}: model.json cannot be read.") from error
+    return _from_json(_parsed(text, directory), _weights(directory / "weights.safetensors"))
+
+
+def models_root() -> Path:
+    """Return the directory of kept models: `EMBEDDING_EXPLORER_MODELS`, else in the user's data directory."""
+    given = os.environ.get("EMBEDDING_EXPLORER_MODELS")
+    return Path(given) if given else platformdirs.user_data_path("embedding-explorer") / "models"
+
+
+def checked_name(name: str) -> str:
+    """Return a model's name when it can be a directory's name anywhere.
+
+    Raises
+    ------
+    ConfigError : it is empty, too long, or holds other than letters, digits, blanks, "." "_" "-".
+    """
+    if not _NAME.fullmatch(name) or name.endswith((" ", ".")):
+        raise ConfigError(
+            f"A model cannot be named {name[:80]!r}: use 1 to 64 letters, digits, blanks, '.', '_' or '-', "
+            "with a letter or digit first."
+        )
+    return name
+
+
+def keep(model: TrainedModel, name: str, root: Path) -> Path:
+    """Keep a model under a name and return its directory.
+
+    Raises
+    ------
+    ConfigError : the name cannot be used or is taken. CheckpointError : it cannot be written.
+    """
+    directory = root / checked_name(name)
+    if directory.exists():
+        raise ConfigError(f"There is a model named {name!r} already; choose another name or delete that one.")
+    save(model, directory)
+    return directory
+
+
+def names(root: Path) -> list[str]:
+    """List the kept models' names, in order."""
+    return sorted(path.parent.name for path in root.glob("*/model.json") if _NAME.fullmatch(path.parent.name))
+
+
+def delete(name: str, root: Path) -> None:
+    """Delete a kept model.
+
+    Raises
+    ------
+    ConfigError : there is none of this name. CheckpointError : it cannot be deleted.
+    """
+    directory = root / checked_name(name)
+    if not (directory / "model.json").is_file():
+        raise ConfigError(f"There is no model named {name!r}.")
+    try:
+        shutil.rmtree(directory)
+    except OSError as error:
+        raise CheckpointError(f"Model {name!r} cannot be deleted: {error.strerror or error}.") from error
+
+
+def checkpoint_bytes(model: TrainedModel) -> bytes:
+    """Return one .safetensors file with the settings as JSON in its metadata."""
+    return safetensors.numpy.save(_contiguous(model.weights), {"model": json.dumps(_to_json(model))})
+
+
+def write_checkpoint(model: TrainedModel, path: Path) -> None:
+    """Write one .safetensors file, whole or not at all.
+
+    Raises
+    ------
+    CheckpointError : it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        temporary.write_bytes(checkpoint_bytes(model))
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise CheckpointError(f"The model cannot be written to {path}: {error.strerror or error}.") from error
+
+
+def read_checkpoint(path: Path) -> TrainedModel:
+    """Read a model from a directory, a .safetensors file, or a PyTorch file of `config` and `state_dict`.
+
+    A .safetensors file holds the settings in its metadata, or in a `model.json` beside it. Nothing is unpickled.
+
+    Raises
+    ------
+    CheckpointError : the file cannot be read, needs pickle, or does not say what it holds.
+    """
+    if path.is_dir():
+        return load(path)
+    if not path.is_file():
+        raise CheckpointError(f"There is no model file {path}.")
+    if path.stat().st_size > LIMIT_BYTES:
+        raise CheckpointError(f"{path.name} has more than {LIMIT_BYTES >> 30} GiB, the limit of a model file.")
+    if path.suffix.lower() in (".pt", ".pth"):
+        return _read_torch(path)
+    return _read_safetensors(path)
+
+
+def _read_safetensors(path: Path) -> TrainedModel:
+    weights = _weights(path)
+    try:
+        with safetensors.safe_open(path, "numpy") as file:
+            metadata = file.metadata() or {}
+    except (OSError, safetensors.SafetensorError) as error:
+        raise CheckpointError(f"{path.name} is not a safetensors file that can be read.") from error
+    text = metadata.get("model")
+    if text is None:
+        try:
+            text = path.with_name("model.json").read_text("utf-8")
+        except (OSError, ValueError) as error:
+            raise CheckpointError(
+                f"{path.name} does not say which autoencoder it is: put the model.json that belongs to it beside it."
+            ) from error
+    return _from_json(_parsed(text, path), weights)
+
+
+def _read_torch(path: Path) -> TrainedModel:
+    import pickle
+
+    import torch
+
+    try:
+        held = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(f"{path.name} needs pickle, which can run code, and is refused: {_CONVERT}.") from error
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{path.name} is not a PyTorch file that can be read: {_CONVERT}.") from error
+    if not isinstance(held, dict) or not {"config", "state_dict"} <= set(held):
+        raise CheckpointError(f"{path.name} does not hold 'config' and 'state_dict': {_CONVERT}.")
+    if not isinstance(held["state_dict"], Mapping) or not all(
+        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in held["state_dict"].items()
+    ):
+        raise CheckpointError(f"{path.name}: 'state_dict' must hold tensors by name.")
+    return _from_json(held["config"], {name: value.numpy() for name, value in held["state_dict"].items()})
+
+
+def _weights(path: Path) -> dict[str, np.ndarray]:
+    try:
+        return dict(safetensors.numpy.load_file(path))
+    except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
+        raise CheckpointError(f"{path.name} is not a safetensors file that can be read.") from error
+
+
+def _contiguous(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: np.ascontiguousarray(weights[name]) for name in sorted(weights)}
+
+
+def _parsed(text: str, path: Path) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise CheckpointError(f"The settings of {path.name} are not JSON.") from error
+
+
+def _to_json(model: TrainedModel) -> dict[str, Any]:
+    return {
+        "autoencoder": to_json(model.autoencoder),
+        "training": None if model.training is None else to_json(model.training),
+        "image_shape": list(model.image_shape),
+        "trained_on": model.trained_on,
+        "stopped_early": model.stopped_early,
+        "history": [dataclasses.asdict(epoch) for epoch in model.history],
+    }
+
+
+def _from_json(values: Any, weights: Mapping[str, np.ndarray]) -> TrainedModel:
+    try:
+        shape = tuple(int(side) for side in values["image_shape"])
+        autoencoder, training = from_json(values["autoencoder"]), values.get("training")
+        model = TrainedModel(
+            autoencoder=autoencoder,
+            training=None if training is None else from_json(training),
+            image_shape=(shape[0], shape[1], shape[2]),
+            weights=dict(weights),
+            history=tuple(Epoch(**epoch) for epoch in values.get("history", ())),
+            trained_on=str(values.get("trained_on", ""))[:200],
+            stopped_early=bool(values.get("stopped_early", False)),
+        )
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ConfigError) as error:
+        raise CheckpointError(f"The model's settings cannot be read: {error}.") from error
+    if not isinstance(autoencoder, AutoencoderConfig) or not isinstance(model.training, TrainingConfig | None):
+        raise CheckpointError("The model's settings are not those of an autoencoder and its training.")
+    h, w, c = model.image_shape
+    if not (MIN_SIDE <= h <= MAX_SIDE and MIN_SIDE <= w <= MAX_SIDE and c in (1, 3)):
+        raise CheckpointError(f"The model's image shape {shape} is not of {MIN_SIDE} to {MAX_SIDE} pixels a side.")
+    return model

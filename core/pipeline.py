@@ -19,6 +19,7 @@ from core.clustering import Clustering, cluster
 from core.config import (
     AutoencoderConfig,
     ClusterConfig,
+    ClusterOn,
     ProjectionConfig,
     ReductionConfig,
     TrainingConfig,
@@ -88,7 +89,7 @@ class Staged(Generic[T]):
 
 @dataclass(frozen=True)
 class Results:
-    """The stages of a plan, up to the last one asked for; later ones are None."""
+    """The stages of a plan, up to the last one asked for; later ones are None. `on` says what was clustered."""
 
     images: Staged[ImageSet]
     model: Staged[TrainedModel] | None = None
@@ -96,6 +97,7 @@ class Results:
     reduced: Staged[Reduced] | None = None
     projection: Staged[Projection] | None = None
     clustering: Staged[Clustering] | None = None
+    on: ClusterOn = "latents"
 
 
 def open_store(root: Path | None = None) -> Store:
@@ -121,14 +123,12 @@ def run(
             results, latents=latents(store, _value(results.model), results.images.value, callback, device)
         )
     if last >= 3:
-        results = replace(results, reduced=reduced(store, _some(results.latents), plan.reduction))
+        results = replace(results, reduced=reduced(store, some(results.latents), plan.reduction))
     if last >= 4:
-        results = replace(results, projection=projection(store, _some(results.reduced), plan.projection, callback))
+        results = replace(results, projection=projection(store, some(results.reduced), plan.projection, callback))
     if last >= 5:
-        on = {"latents": results.latents, "reduced": results.reduced, "projection": results.projection}[
-            plan.cluster.on
-        ]
-        results = replace(results, clustering=clustering(store, _some(on), plan.cluster))
+        results = replace(results, on=plan.cluster.on)
+        results = replace(results, clustering=clustering(store, clustered(results), plan.cluster))
     return results
 
 
@@ -242,6 +242,12 @@ def clustering(store: Store, on: Staged[Any], config: ClusterConfig) -> Staged[C
         ),
         lambda v: {"config": to_json(config), "n": len(values), "inertia": v.inertia, "n_iter": v.n_iter},
     )  # fmt: skip
+
+
+def clustered(results: Results) -> Staged[Any]:
+    """Return the stage that is or will be clustered."""
+    stages = {"latents": results.latents, "reduced": results.reduced, "projection": results.projection}
+    return some(stages[results.on])
 
 
 def coordinates_of(value: Latents | Reduced | Projection) -> np.ndarray:
@@ -358,11 +364,12 @@ def _without_none(arrays: Mapping[str, np.ndarray | None]) -> Mapping[str, np.nd
     return {name: array for name, array in arrays.items() if array is not None}
 
 
-def _some(staged: Staged[T] | None) -> Staged[T]:
+def some(staged: Staged[T] | None) -> Staged[T]:
+    """Return a stage that must be there."""
     if staged is None:
         raise TypeError("an earlier stage is missing")
     return staged
 
 
 def _value(staged: Staged[T] | None) -> T:
-    return _some(staged).value
+    return some(staged).value

@@ -1,7 +1,7 @@
 """The worker process: reads tasks from its standard input, runs them, writes events to its standard output.
 
 It is started by `core.jobs` as `python -m core.worker` and imports nothing of the caller, so that it is the same
-under Streamlit, a notebook and a test. Both ends are this project's own processes: a frame is a length, then a pickle.
+under Streamlit, a notebook and a test. Both ends are processes of this project: a frame is a length and a pickle.
 When its input closes (the parent is gone) it stops at the next progress report, keeping complete epochs.
 """
 

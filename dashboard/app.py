@@ -17,7 +17,9 @@ st.set_page_config("Embedding Explorer", ":material/scatter_plot:", layout="wide
 components.page_style()
 state.keep_settings()
 PAGES = {
-    "explore": st.Page(explore.show, title="Explore", icon=":material/scatter_plot:", url_path="explore", default=True),
+    "explore": st.Page(
+        explore.show, title="Explore", icon=":material/scatter_plot:", url_path="explore", default=True
+    ),
     "train": st.Page(train.show, title="Train", icon=":material/model_training:", url_path="train"),
 }
 state.remember_pages(**PAGES)

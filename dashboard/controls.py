@@ -227,7 +227,9 @@ def cluster(n: int, n_classes: int) -> ClusterConfig:
             help="Latents hold all the model knows; clusters of the map agree with what you see.",
         )  # fmt: skip
         method = st.selectbox("Method", ("KMeans", "MiniBatchKMeans"), key=state.setting("cluster.method", "KMeans"))
-        n_init = st.slider("n_init", 1, 20, key=state.setting("n_init", 4), help="Runs from other starts; the best stays.")
+        n_init = st.slider(
+            "n_init", 1, 20, key=state.setting("n_init", 4), help="Runs from other starts; the best stays."
+        )
         seed = st.number_input("seed", 0, 2**31, key=state.setting("cluster.seed", 0))
     if method == "KMeans":
         return ClusterConfig(KMeansConfig(k, n_init=n_init, seed=seed), on)
@@ -238,7 +240,9 @@ def display(colors: tuple[str, ...], symbols: tuple[str, ...], dims: int) -> Dis
     """Choose how points are drawn; names are those of the columns there are."""
     st.subheader("Display")
     color = st.selectbox("Colour by", colors, key=state.setting("color", colors[0], colors))
-    symbol = st.selectbox("Shape by", ("nothing", *symbols), key=state.setting("symbol", "nothing", ("nothing", *symbols)))
+    symbol = st.selectbox(
+        "Shape by", ("nothing", *symbols), key=state.setting("symbol", "nothing", ("nothing", *symbols))
+    )
     left, right = st.columns(2)
     size = left.slider("Point size", 1, 15, key=state.setting("point_size", 5))
     opacity = right.slider(

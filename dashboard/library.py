@@ -61,7 +61,9 @@ def _trained(found: ImageSet | None) -> None:
     name, keep, explore = st.columns([3, 1, 1], vertical_alignment="bottom")
     chosen = name.text_input("Name to keep it under", key=state.setting("library.name", ""), placeholder="my model")
     if keep.button("Keep", width="stretch", icon=":material/save:"):
-        _attempt(lambda: models.keep(staged.value, chosen.strip(), models.models_root()), f"Kept as {chosen.strip()!r}.")
+        _attempt(
+            lambda: models.keep(staged.value, chosen.strip(), models.models_root()), f"Kept as {chosen.strip()!r}."
+        )
     if explore.button("Explore with it", width="stretch", on_click=_choose, args=(found, ref)):
         _open_explore()
 

@@ -90,7 +90,9 @@ def _training(source: Source, found: ImageSet, spec: TrainSpec) -> None:
         f"Train an autoencoder on **{components.plain(found.name)}**: {len(found):,} images of "
         f"{shape_text(found.image_shape)}."
     )
-    if right.button("Train", type="primary", icon=":material/play_arrow:", disabled=active, width="stretch", key="start"):
+    if right.button(
+        "Train", type="primary", icon=":material/play_arrow:", disabled=active, width="stretch", key="start"
+    ):
         job = results.jobs().start(plan, "model")
         state.follow_job(f"train {found.fingerprint}", job.id)
         st.rerun()
@@ -140,7 +142,9 @@ def _improvement(job: Job) -> None:
     rows = state.epochs_seen(job.id, job.preview)
     if not rows or job.preview is None:
         return
-    st.markdown("**Originals, and their reconstructions after each epoch** (images the model did not learn from, where there are any)")
+    st.markdown(
+        "**Originals, and their reconstructions after each epoch** (images the model did not learn from, where there are any)"
+    )
     _strip("original", np.asarray(job.preview["originals"]))
     for epoch, reconstructions in reversed(rows):
         _strip(f"epoch {epoch}", reconstructions)

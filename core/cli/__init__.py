@@ -1,0 +1,1 @@
+"""The command line: flags to configs, progress bars, and the commands of `python -m core`."""

@@ -1,0 +1,67 @@
+"""Progress on stderr, and Ctrl-C as a request that the running stage answers."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from tqdm import tqdm
+
+from core.progress import Cancelled, Progress
+
+
+class Bars:
+    """A progress callback that draws one bar a stage; raises `Cancelled` once `stop` is set."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.stop = False
+        self._quiet = quiet
+        self._stage = ""
+        self._bar: tqdm | None = None
+
+    def __call__(self, progress: Progress) -> None:
+        """Show a report."""
+        self.check()
+        if self._quiet:
+            return
+        if self._bar is None or progress.stage != self._stage or progress.done < self._bar.n:
+            self.close()
+            self._stage = progress.stage
+            self._bar = tqdm(desc=progress.stage, unit=progress.unit, file=sys.stderr, leave=True, dynamic_ncols=True)
+        self._bar.total = progress.total or None
+        if progress.metrics:
+            numbers = {name: f"{value:.4g}" for name, value in progress.metrics.items() if value is not None}
+            self._bar.set_postfix(numbers, refresh=False)
+        self._bar.update(progress.done - self._bar.n)
+        if progress.fraction == 1.0:
+            self._bar.refresh()
+
+    def check(self) -> None:
+        """Raise `Cancelled` if the user asked to stop."""
+        if self.stop:
+            raise Cancelled
+
+    def close(self) -> None:
+        """End the bar that is shown."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+@contextmanager
+def interruptible(bars: Bars) -> Iterator[None]:
+    """Let the first Ctrl-C ask the running stage to stop, and a second one end the program at once."""
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if bars.stop:
+            raise KeyboardInterrupt
+        bars.stop = True
+        print("\nStopping; press Ctrl-C again to stop at once.", file=sys.stderr)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        bars.close()

@@ -1,0 +1,243 @@
+"""What each command of `python -m core` does."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from core import models, pipeline, report
+from core.cli import arguments
+from core.cli.bars import Bars
+from core.errors import CheckpointError, ConfigError, ExplorerError, ExportError
+from core.images import SAMPLES, ImageSet, SampleSource
+from core.pipeline import KeptModel, Plan, Results, StageName
+from core.progress import Cancelled
+
+SKIPPED_SHOWN = 5
+UPTO: Mapping[str, StageName] = {"latents": "latents", "model": "model"}  # other exports need every stage
+OTHERS = """
+Other images:
+  /a/folder            pictures; its sub-folders are the classes (--size brings them to one side)
+  a.npy                uint8 (n, h, w) or (n, h, w, 3), labels with --labels b.npy
+  a.npz                arrays x, and y and classes if there are labels
+  mnist:/a/folder      also fashion-mnist: and cifar-10:, as torchvision keeps them; :test for the test part"""
+
+
+def datasets(args: argparse.Namespace, bars: Bars) -> int:
+    """Print the samples, and how other images are named."""
+    for name in SAMPLES:
+        images = pipeline.images(pipeline.open_store(), SampleSource(name)).value
+        print(f"{name:<10} {_about(images)}")
+    print(OTHERS)
+    return 0
+
+
+def list_models(args: argparse.Namespace, bars: Bars) -> int:
+    """Print the models that `--model` takes."""
+    found = []
+    for name in (*SAMPLES, *models.names(models.models_root())):
+        try:
+            model = pipeline.read_model(KeptModel(name))
+        except CheckpointError as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            continue
+        found.append(
+            {
+                "name": name,
+                "origin": "sample" if name in SAMPLES else "kept",
+                "image_shape": list(model.image_shape),
+                "latent_shape": [model.autoencoder.latent_size],
+                "parameters": model.n_parameters,
+                "trained_on": model.trained_on,
+                "epochs": len(model.history),
+            }
+        )
+    if args.json:
+        print(json.dumps(found, indent=1))
+        return 0
+    for item in found:
+        shape = pipeline.shape_text(tuple(item["image_shape"]))
+        latents = f"{item['latent_shape'][0]} latents"
+        print(f"{item['name']:<20} {shape:<14} {latents:<13} {item['parameters']:>11,} parameters  {item['origin']}")
+    return 0
+
+
+def train(args: argparse.Namespace, bars: Bars) -> int:
+    """Train a model; when stopped, keep its complete epochs."""
+    spec = arguments.train_spec(args)
+    if args.name is not None and models.checked_name(args.name) in models.names(models.models_root()):
+        raise ConfigError(f"There is a model {args.name!r} already; choose another name.")
+    if args.out is not None:
+        _check_new(args.out, args.overwrite)
+        if args.out.suffix != ".safetensors":
+            raise ConfigError(f"The model file {args.out.name!r} must end in .safetensors.")
+    store = pipeline.open_store(args.store)
+    images = pipeline.images(store, arguments.source(args), bars).value
+    _name_skipped(images)
+    staged = pipeline.model(store, spec, images, bars, args.device)
+    bars.close()
+    model = staged.value
+    if args.name is not None:
+        place = models.keep(model, args.name, models.models_root())
+    else:
+        place = args.out
+        _write(place, lambda: models.write_checkpoint(model, place))
+    last = model.history[-1]
+    losses = f"training loss {last.train_loss:.5f}"
+    if last.validation_loss is not None:
+        losses += f", validation loss {last.validation_loss:.5f}"
+    how = "found in the store" if staged.found else f"trained in {staged.seconds:.1f} s"
+    print(f"{images.name}: {_about(images)}")
+    print(f"model: {len(model.history)} epochs {how}, {losses}")
+    print(f"kept in {place}")
+    if bars.stop:
+        print(f"Stopped after {len(model.history)} of {spec.training.epochs} epochs.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def run(args: argparse.Namespace, bars: Bars) -> int:
+    """Make both maps and the clusters, and write everything to a folder."""
+    if args.out.exists() and not args.out.is_dir():
+        raise ExportError(f"{args.out} is a file; --out must be a folder.")
+    store, plan, results = _results(args, bars, "clustering")
+    try:
+        config = replace(plan.projection, n_components=3)
+        third = pipeline.projection(store, pipeline.some(results.reduced), config, bars)
+        solid = replace(results, projection=third)
+    except ConfigError as error:
+        solid = None
+        print(f"projection-3d.html is not written: {error}", file=sys.stderr)
+    bars.check()
+    bars.close()
+    _write(args.out, lambda: args.out.mkdir(parents=True, exist_ok=True))
+    files: dict[str, Callable[[], str | bytes]] = {
+        "predictions.csv": lambda: report.predictions_csv(results),
+        "table.csv": lambda: report.csv(report.table(results)),
+        "projection-2d.html": lambda: report.html(results),
+        "latents.npy": lambda: report.latents_npy(results),
+        "metrics.json": lambda: json.dumps(_metrics(results, solid), indent=1) + "\n",
+    }
+    if solid is not None:
+        files["projection-3d.html"] = lambda: report.html(solid)
+    else:
+        (args.out / "projection-3d.html").unlink(missing_ok=True)
+    for name, content in files.items():
+        _put(args.out / name, content())
+    _summary(results, args.out)
+    return 0
+
+
+def export(args: argparse.Namespace, bars: Bars) -> int:
+    """Write one result to a file."""
+    _check_new(args.out, args.overwrite)
+    _, _, results = _results(args, bars, UPTO.get(args.what, "clustering"))
+    bars.check()
+    bars.close()
+    content: str | bytes
+    if args.what == "html":
+        content = report.html(results, args.color, args.symbol)
+    elif args.what == "predictions":
+        content = report.predictions_csv(results)
+    elif args.what == "table":
+        content = report.csv(report.table(results))
+    else:
+        content = report.latents_npy(results) if args.what == "latents" else report.model_bytes(results)
+    _put(args.out, content)
+    print(args.out)
+    return 0
+
+
+def _results(args: argparse.Namespace, bars: Bars, upto: StageName) -> tuple[Any, Plan, Results]:
+    """Read the images, which decide defaults, then make the other stages."""
+    source = arguments.source(args)
+    ref = arguments.model(args, source)
+    store = pipeline.open_store(args.store)
+    images = pipeline.images(store, source, bars)
+    _name_skipped(images.value)
+    plan = arguments.plan(args, source, ref, images.value)
+    results = pipeline.run(store, plan, upto, bars, args.device)
+    return store, plan, replace(results, images=images)
+
+
+def _metrics(results: Results, solid: Results | None) -> dict[str, Any]:
+    stages = {name: getattr(results, name) for name in pipeline.STAGES}
+    if solid is not None:
+        stages["projection-3d"] = solid.projection
+    there = {name: staged for name, staged in stages.items() if staged is not None}
+    return {
+        **asdict(report.scores(results)),
+        "seconds": {name: round(staged.seconds, 3) for name, staged in there.items()},
+        "found": {name: staged.found for name, staged in there.items()},
+    }
+
+
+def _summary(results: Results, folder: Path) -> None:
+    scores = asdict(report.scores(results))
+    print(f"{results.images.value.name}: {_about(results.images.value)}, {scores['k']} clusters")
+    shown = {name: value for name, value in scores.items() if name not in ("n", "k") and value is not None}
+    print(", ".join(f"{name} {value:.4g}" for name, value in shown.items()))
+    print(f"written to {folder}")
+
+
+def _about(images: ImageSet) -> str:
+    classes = f"{len(images.classes)} classes" if images.classes else "no labels"
+    return f"{len(images):,} images of {pipeline.shape_text(images.image_shape)}, {classes}"
+
+
+def _name_skipped(images: ImageSet) -> None:
+    if not images.skipped:
+        return
+    print(f"{len(images.skipped):,} pictures could not be used:", file=sys.stderr)
+    for item in images.skipped[:SKIPPED_SHOWN]:
+        print(f"  {item.id}: {item.reason}", file=sys.stderr)
+    if len(images.skipped) > SKIPPED_SHOWN:
+        print(f"  and {len(images.skipped) - SKIPPED_SHOWN:,} more", file=sys.stderr)
+
+
+def _check_new(path: Path, overwrite: bool) -> None:
+    if path.is_dir():
+        raise ExportError(f"{path} is a folder; --out must be a file.")
+    if path.exists() and not overwrite:
+        raise ExportError(f"{path} exists already; choose another name, or add --overwrite.")
+
+
+def _put(path: Path, content: str | bytes) -> None:
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    _write(path, lambda: path.write_bytes(data))
+
+
+def _write(path: Path, action: Callable[[], object]) -> None:
+    try:
+        action()
+    except OSError as error:
+        raise ExportError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace, Bars], int]] = {
+    "datasets": datasets,
+    "models": list_models,
+    "train": train,
+    "run": run,
+    "export": export,
+}
+
+
+def perform(args: argparse.Namespace, bars: Bars) -> int:
+    """Run the command that was given and return its exit code; a mistake is one sentence on stderr.
+
+    0 done, 2 a mistake of the user, 130 stopped.
+    """
+    try:
+        return COMMANDS[args.command](args, bars)
+    except ExplorerError as error:
+        bars.close()
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except (Cancelled, KeyboardInterrupt):
+        bars.close()
+        print("Stopped; finished stages stay in the store.", file=sys.stderr)
+        return 130

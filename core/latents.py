@@ -1,0 +1,96 @@
+"""Encode images to latents, decode them again, and say how far each reconstruction is off."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.errors import CheckpointError
+from core.imageset import ImageSet
+from core.models import TrainedModel
+from core.progress import Callback, Progress, ignore, stopwatch
+
+if TYPE_CHECKING:
+    import torch
+
+BATCH = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Latents:
+    """What the autoencoder makes of n images.
+
+    Parameters
+    ----------
+    latents : float32 (n, latent_size).
+    reconstructions : uint8 (n, h, w, c).
+    errors : float32 (n,), mean squared error of each image with pixels in [0, 1], of the 8-bit reconstruction,
+        so that what is shown is what is scored.
+    """
+
+    latents: np.ndarray
+    reconstructions: np.ndarray
+    errors: np.ndarray
+
+
+def pick_device(device: str | None = None) -> str:
+    """Return the device given, else "cuda" when there is one, else "cpu"."""
+    import torch
+
+    return device or ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def describe_device(device: str | None = None) -> str:
+    """Name the device for people."""
+    import torch
+
+    chosen = pick_device(device)
+    if chosen.startswith("cuda"):
+        return torch.cuda.get_device_name(chosen)
+    return f"CPU, {torch.get_num_threads()} threads"
+
+
+def encode(model: TrainedModel, images: ImageSet, callback: Callback = ignore, device: str | None = None) -> Latents:
+    """Encode and decode every image.
+
+    Raises
+    ------
+    CheckpointError : the model is of another architecture, or reads images of another shape.
+    """
+    import torch
+
+    from core.autoencoders import from_model
+
+    if model.image_shape != images.image_shape:
+        raise CheckpointError(f"The model reads images {model.image_shape}; these are {images.image_shape}.")
+    on = torch.device(pick_device(device))
+    module = from_model(model, on)
+    n = len(images)
+    latents = np.empty((n, model.autoencoder.latent_size), np.float32)
+    reconstructions = np.empty(images.x.shape, np.uint8)
+    errors = np.empty(n, np.float32)
+    seconds_left = stopwatch(n)
+    with torch.inference_mode():
+        for start in range(0, n, BATCH):
+            part = slice(start, min(n, start + BATCH))
+            z = module.encode(to_batch(images.x[part], on))
+            decoded = module.decode(z).mul(255).round().to(torch.uint8)
+            latents[part] = z.cpu().numpy()
+            reconstructions[part] = decoded.permute(0, 2, 3, 1).cpu().numpy()  # (b, h, w, c)
+            errors[part] = squared_errors(images.x[part], reconstructions[part])
+            callback(Progress("Encoding", part.stop, n, "image", seconds_left(part.stop)))
+    return Latents(latents, reconstructions, errors)
+
+
+def to_batch(x: np.ndarray, device: "torch.device") -> "torch.Tensor":
+    """Turn uint8 images (b, h, w, c) into float32 (b, c, h, w) in [0, 1] on a device."""
+    import torch
+
+    batch = torch.from_numpy(np.array(x)).to(device)  # a copy: shipped arrays are read-only
+    return batch.permute(0, 3, 1, 2).to(torch.float32).div(255)
+
+
+def squared_errors(x: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
+    """Return each image's mean squared error, float32 (b,), of uint8 arrays (b, h, w, c) read as [0, 1]."""
+    difference = (x.astype(np.float32) - reconstructions.astype(np.float32)) / 255
+    return np.square(difference).mean(axis=(1, 2, 3), dtype=np.float32)

@@ -1,0 +1,187 @@
+"""Train the autoencoder: the same seed gives the same weights on one device, whatever the random state outside.
+
+A training that is stopped returns its completed epochs, and is then exactly the training of so many epochs: nothing
+here depends on how many were planned.
+"""
+
+import dataclasses
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from core.autoencoders import Autoencoder, build, to_weights
+from core.config import AutoencoderConfig, TrainingConfig
+from core.errors import TrainingError
+from core.imageset import ImageSet
+from core.latents import pick_device, to_batch
+from core.models import Epoch, TrainedModel
+from core.progress import Callback, Cancelled, Progress, ignore, stopwatch
+
+PREVIEWED = 8  # images whose reconstruction is shown after each epoch
+REPORT_SECONDS = 0.1
+_LOSSES = {"mse": nn.MSELoss, "l1": nn.L1Loss, "huber": lambda: nn.HuberLoss(delta=0.1)}
+
+
+@dataclass
+class _Run:
+    """What the epochs of one training share."""
+
+    images: ImageSet
+    config: TrainingConfig
+    device: torch.device
+    callback: Callback
+    rows: np.ndarray  # (n_train,) rows learnt from
+    held_out: np.ndarray  # (n_validation,)
+    module: Autoencoder
+    optimizer: torch.optim.Optimizer
+    loss: nn.Module
+    scaler: torch.amp.GradScaler
+    history: list[Epoch] = field(default_factory=list)
+    reported: float = 0.0
+
+    @property
+    def batches(self) -> int:
+        return math.ceil(len(self.rows) / self.config.batch_size)
+
+    @property
+    def amp(self) -> Any:
+        return torch.autocast("cuda", torch.float16) if self.device.type == "cuda" else nullcontext()
+
+
+def train(
+    images: ImageSet,
+    autoencoder: AutoencoderConfig,
+    training: TrainingConfig,
+    callback: Callback = ignore,
+    device: str | None = None,
+) -> TrainedModel:
+    """Train an autoencoder on images; on CUDA when there is one, there in mixed precision.
+
+    `callback` gets batches done and the latest losses and, after each epoch, a preview: `epoch`, `history`, and
+    `originals` and `reconstructions`, uint8 (8, h, w, c), of held-out images when there are any.
+
+    Raises
+    ------
+    TrainingError : the loss is not finite. Cancelled : the callback asked to stop within the first epoch.
+    """
+    on = torch.device(pick_device(device))
+    order = np.random.default_rng(training.seed).permutation(len(images))
+    held = min(round(len(images) * training.validation_share), len(images) - 1)
+    with _seeded(training.seed, on):
+        module = build(autoencoder, images.image_shape).to(on)
+        run = _Run(
+            images, training, on, callback, np.sort(order[held:]), np.sort(order[:held]), module,
+            _optimizer(module, training), _LOSSES[training.loss](), torch.amp.GradScaler(on.type, enabled=on.type == "cuda"),
+        )  # fmt: skip
+        weights, stopped = _epochs(run)
+    done = dataclasses.replace(training, epochs=len(run.history))
+    return TrainedModel(
+        autoencoder, done, images.image_shape, weights, tuple(run.history), images.name, stopped_early=stopped
+    )
+
+
+@contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+def _optimizer(module: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+    rate, decay = config.learning_rate, config.weight_decay
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(module.parameters(), rate, momentum=0.9, weight_decay=decay)
+    kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
+    return kind(module.parameters(), rate, weight_decay=decay)
+
+
+def _epochs(run: _Run) -> tuple[dict[str, np.ndarray], bool]:
+    seconds_left = stopwatch(run.config.epochs * run.batches)
+    weights: dict[str, np.ndarray] = {}
+    for epoch in range(1, run.config.epochs + 1):
+        try:
+            _epoch(run, epoch, seconds_left)
+            weights = to_weights(run.module)
+            _report_epoch(run, seconds_left)
+        except Cancelled:
+            if not weights:
+                raise
+            return weights, len(run.history) < run.config.epochs
+    return weights, False
+
+
+def _epoch(run: _Run, epoch: int, seconds_left: Any) -> None:
+    started = time.perf_counter()
+    # Shuffled anew each epoch, and not from torch's state, which the weights' start used.
+    order = np.random.default_rng([run.config.seed, epoch]).permutation(run.rows)
+    run.module.train()
+    total, recent = 0.0, 0.0
+    for batch in range(run.batches):
+        rows = order[batch * run.config.batch_size : (batch + 1) * run.config.batch_size]
+        recent = _step(run, rows, epoch)
+        total += recent * len(rows)
+        now = time.monotonic()
+        if now - run.reported >= REPORT_SECONDS and batch + 1 < run.batches:
+            run.reported = now
+            done = (epoch - 1) * run.batches + batch + 1
+            run.callback(_progress(run, done, seconds_left(done), {"epoch": epoch, "train_loss": recent}))
+    validation = _validation_loss(run) if len(run.held_out) else None
+    run.history.append(Epoch(epoch, total / len(run.rows), validation, round(time.perf_counter() - started, 3)))
+
+
+def _step(run: _Run, rows: np.ndarray, epoch: int) -> float:
+    x = to_batch(run.images.x[rows], run.device)
+    run.optimizer.zero_grad(set_to_none=True)
+    with run.amp:
+        loss = run.loss(run.module(x).float(), x)
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        raise TrainingError(
+            f"The loss is {value} in epoch {epoch}: training with learning_rate {run.config.learning_rate:g} ran away. "
+            "Lower the learning rate, or choose Adam."
+        )
+    run.scaler.scale(loss).backward()
+    run.scaler.step(run.optimizer)
+    run.scaler.update()
+    return value
+
+
+@torch.inference_mode()
+def _validation_loss(run: _Run) -> float:
+    run.module.eval()
+    total = 0.0
+    for start in range(0, len(run.held_out), 512):
+        x = to_batch(run.images.x[run.held_out[start : start + 512]], run.device)
+        total += float(run.loss(run.module(x), x)) * len(x)
+    return total / len(run.held_out)
+
+
+@torch.inference_mode()
+def _report_epoch(run: _Run, seconds_left: Any) -> None:
+    run.module.eval()
+    shown = (run.held_out if len(run.held_out) else run.rows)[:PREVIEWED]
+    decoded = run.module(to_batch(run.images.x[shown], run.device)).mul(255).round().to(torch.uint8)
+    last = run.history[-1]
+    metrics = {"epoch": float(last.epoch), "train_loss": last.train_loss}
+    if last.validation_loss is not None:
+        metrics["validation_loss"] = last.validation_loss
+    preview = {
+        "epoch": last.epoch,
+        "history": tuple(run.history),
+        "originals": run.images.x[shown],
+        "reconstructions": decoded.permute(0, 2, 3, 1).cpu().numpy(),  # (8, h, w, c)
+    }
+    done = last.epoch * run.batches
+    run.reported = time.monotonic()
+    run.callback(dataclasses.replace(_progress(run, done, seconds_left(done), metrics), preview=preview))
+
+
+def _progress(run: _Run, done: int, left: float | None, metrics: dict[str, float]) -> Progress:
+    return Progress("Training", done, run.config.epochs * run.batches, "batch", left, metrics)

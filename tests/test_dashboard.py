@@ -1,0 +1,156 @@
+"""Every page through Streamlit's AppTest: empty, filled, and with input that cannot work."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+APP = Path(__file__).parents[1] / "dashboard" / "app.py"
+TIMEOUT = 120
+
+pytestmark = pytest.mark.xdist_group("dashboard")
+
+
+@pytest.fixture(autouse=True)
+def fresh(tmp_path, monkeypatch):
+    """A store and models of this test only, and nothing cached from another."""
+    monkeypatch.setenv("EMBEDDING_EXPLORER_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("EMBEDDING_EXPLORER_MODELS", str(tmp_path / "models"))
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    yield
+    from dashboard import results
+
+    results.jobs().close()
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+def page(name="explore"):
+    def script(name):
+        from core.errors import ExplorerError
+        from dashboard import components, state
+        from dashboard.views import explore, train
+
+        state.keep_settings()
+        try:
+            {"explore": explore.show, "train": train.show}[name]()
+        except ExplorerError as error:
+            components.problem(error)
+
+    return AppTest.from_function(script, default_timeout=TIMEOUT, args=(name,))
+
+
+def settled(at, until, seconds=TIMEOUT):
+    """Run the page again and again until a condition holds, as the browser's polling does."""
+    end = time.monotonic() + seconds
+    while not until(at):
+        assert time.monotonic() < end, [item.value for item in (*at.error, *at.info, *at.caption)]
+        time.sleep(0.3)
+        at.run()
+    return at
+
+
+def tiny(tmp_path, n=24, name="tiny.npz"):
+    """Two kinds of 8×8 pictures: bright on the left, bright on the right."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 60, (n, 8, 8), dtype=np.uint8)
+    y = np.arange(n) % 2
+    x[y == 0, :, :4] += 150
+    x[y == 1, :, 4:] += 150
+    np.savez(tmp_path / name, x=x, y=y, classes=np.array(["left", "<b>right</b>"]))
+    return tmp_path / name
+
+
+def choose(at, path):
+    from dashboard import controls
+
+    at.session_state["set.data"] = controls.OTHER
+    at.session_state["set.path"] = str(path)
+    return at.run()
+
+
+def texts(at):
+    return " ".join(str(item.value) for kind in (at.error, at.info, at.warning, at.caption, at.markdown) for item in kind)
+
+
+def metric(at, label):
+    return next((item.value for item in at.metric if item.label == label), None)
+
+
+def test_first_page_opens_on_the_finished_map_of_the_digits_without_a_job():
+    at = AppTest.from_file(str(APP), default_timeout=TIMEOUT).run()
+    from dashboard import results
+
+    assert not at.exception and not at.error
+    assert metric(at, "Images") == "5,000"
+    assert metric(at, "Clusters") == "10"
+    assert results.jobs().all() == []
+    assert "computed" not in " ".join(item.value for item in at.sidebar.caption)
+    assert "found in the store" in " ".join(item.value for item in at.sidebar.caption)
+
+
+def test_k_slider_makes_other_clusters_and_keeps_the_map():
+    at = page().run()
+    next(item for item in at.sidebar.slider if item.label.startswith("k ")).set_value(4).run()
+    assert not at.exception
+    assert metric(at, "Clusters") == "4"
+    assert "Clusters: computed" in " ".join(item.value for item in at.sidebar.caption)
+
+
+def test_an_empty_path_says_what_to_do():
+    at = choose(page().run(), "")
+    assert "Type the path" in at.info[0].value
+
+
+@pytest.mark.parametrize(("path", "sentence"), [("/no/such/folder", "not a sample"), ("x.npy", "x\\.npy")])
+def test_a_path_that_is_not_there_is_one_sentence_and_the_sidebar_stays(path, sentence):
+    at = choose(page().run(), path)
+    settled(at, lambda at: at.error)
+    assert not at.exception
+    assert sentence in at.error[0].value
+    assert at.sidebar.selectbox[0].label == "Data set"
+
+
+def test_a_selection_shows_its_pictures_and_escapes_their_names(tmp_path):
+    at = page().run()
+    at.session_state["map"] = {"selection": {"kind": "point", "row": 7}}
+    at.run()
+    assert not at.exception
+    assert "1 selected" in texts(at)
+
+
+def test_images_without_a_model_lead_to_training(tmp_path):
+    at = choose(page().run(), tiny(tmp_path))
+    settled(at, lambda at: at.info)
+    assert "no model" in at.info[0].value
+    assert not at.exception
+
+
+def test_training_then_exploring_a_tiny_set(tmp_path):
+    at = choose(page("train").run(), tiny(tmp_path))
+    settled(at, lambda at: at.button)
+    at.session_state["set.train.epochs"] = 2
+    at.session_state["set.train.width"] = 4
+    at.run()
+    at.button(key="start").click().run()
+    settled(at, lambda at: at.success)
+    assert not at.exception
+    assert "2 epochs" in at.success[0].value
+    at.text_input(key="set.library.name").set_value("two sides").run()
+    next(item for item in at.button if item.label == "Keep").click().run()
+    assert (tmp_path / "models" / "two sides" / "model.json").is_file()
+
+    at = choose(page().run(), tmp_path / "tiny.npz")
+    settled(at, lambda at: at.metric)
+    assert metric(at, "Images") == "24"
+    assert not at.exception
+
+
+def test_k_is_limited_by_the_images_there_are(tmp_path):
+    at = choose(page("train").run(), tiny(tmp_path, n=9))
+    settled(at, lambda at: at.button)
+    assert not at.exception
