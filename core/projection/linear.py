@@ -57,7 +57,9 @@ def truncated_svd(values: np.ndarray, n_components: int) -> tuple[np.ndarray, np
 
 def _project(values: np.ndarray, offset: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray]:
     n, d = values.shape
-    checked_components(n_components, min(n, d), f"there are {n} images with {d} {'number' if d == 1 else 'numbers'} each")
+    checked_components(
+        n_components, min(n, d), f"there are {n} images with {d} {'number' if d == 1 else 'numbers'} each"
+    )
     with one_thread_if(n * d * min(n, d) < SMALL_WORK):
         directions = _directions(values, offset, n_components)  # (d, r)
         directions *= signs(directions)

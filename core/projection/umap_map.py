@@ -38,7 +38,9 @@ def umap(values: np.ndarray, config: UMAPConfig, callback: Callback = ignore) ->
     """
     n = len(checked(values))
     if config.n_neighbors >= n:
-        raise ConfigError(f"n_neighbors {config.n_neighbors} needs at least {config.n_neighbors + 1} images; this set has {n}.")
+        raise ConfigError(
+            f"n_neighbors {config.n_neighbors} needs at least {config.n_neighbors + 1} images; this set has {n}."
+        )
     epochs = 500 if n <= 10_000 else 200
     callback(Progress("UMAP", 0, epochs, "epoch"))
     known = _neighbors(values, config) if n <= EXACT_LIMIT else (None, None)

@@ -133,7 +133,9 @@ def parse_source(text: str, labels: str | None = None, size: int | None = None) 
     text = text.strip()
     source = _named(text) or _path(text, labels, size)
     if labels is not None and not isinstance(source, ArraySource):
-        raise ConfigError(f"Labels {labels!r} can only be given with a .npy or .npz file of images, not with {text!r}.")
+        raise ConfigError(
+            f"Labels {labels!r} can only be given with a .npy or .npz file of images, not with {text!r}."
+        )
     if size is not None and not isinstance(source, FolderSource):
         raise ConfigError(f"A size can only be given for a folder of images, not for {text!r}.")
     return source

@@ -1,0 +1,95 @@
+"""Images from anywhere, as one `ImageSet`: the public face of the readers."""
+
+import hashlib
+from pathlib import Path
+
+from core.errors import DataError
+from core.imageset import ImageSet, Skipped, image_set
+from core.progress import Callback, Progress, ignore
+from core.readers.arrays import read_arrays
+from core.readers.files import list_pictures
+from core.readers.folders import read_folder
+from core.readers.samples import read_sample, sample_file
+from core.readers.sources import (
+    SAMPLES,
+    ArraySource,
+    FolderSource,
+    SampleSource,
+    Source,
+    TorchvisionSource,
+    as_text,
+    parse_source,
+    source_from_json,
+    source_to_json,
+)
+from core.readers.torchvision_sets import folder_of, read_torchvision
+
+__all__ = [
+    "SAMPLES",
+    "ArraySource",
+    "FolderSource",
+    "ImageSet",
+    "SampleSource",
+    "Skipped",
+    "Source",
+    "TorchvisionSource",
+    "assets_root",
+    "image_set",
+    "load",
+    "parse_source",
+    "signature",
+    "source_from_json",
+    "source_to_json",
+]
+
+
+def assets_root() -> Path:
+    """Return the folder of samples: inside the package when installed, else beside it in the checkout."""
+    inside = Path(__file__).parent / "assets"
+    return inside if inside.is_dir() else Path(__file__).parents[1] / "assets"
+
+
+def load(source: Source, callback: Callback = ignore) -> ImageSet:
+    """Read the images of a source.
+
+    Raises
+    ------
+    DataError : there are none, or they cannot be read; the sentence says what to change.
+    """
+    if isinstance(source, FolderSource):
+        return read_folder(source, callback)
+    callback(Progress("Reading images", 0, 1, "file"))
+    if isinstance(source, SampleSource):
+        return read_sample(source, assets_root())
+    return read_arrays(source) if isinstance(source, ArraySource) else read_torchvision(source)
+
+
+def signature(source: Source) -> str:
+    """Hash a source with the names, sizes and dates of its files: cheap, and another one when a file changes.
+
+    Raises
+    ------
+    DataError : its folder or file is not there.
+    """
+    digest = hashlib.blake2b(repr(source).encode("utf-8", "surrogateescape"), digest_size=16)
+    if isinstance(source, FolderSource):
+        for file in list_pictures(source.path).files:
+            digest.update(f"{file.id}\0{file.size}\0{file.mtime_ns}\0".encode())
+        return digest.hexdigest()
+    for path in _files(source):
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise DataError(f"{as_text(str(path))} is not there or cannot be opened.") from error
+        digest.update(f"{path.name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _files(source: Source) -> list[Path]:
+    if isinstance(source, SampleSource):
+        return [sample_file(source, assets_root())]
+    if isinstance(source, ArraySource):
+        return [Path(path) for path in (source.path, source.labels) if path is not None]
+    if isinstance(source, TorchvisionSource):
+        return [folder_of(source), *sorted(path for path in folder_of(source).glob("*") if path.is_file())]
+    return []
