@@ -138,4 +138,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    from core import worker  # under its own name: what is unpickled is core.worker.Task, not __main__.Task
+
+    worker.main()

@@ -58,15 +58,11 @@ def test_a_job_reports_progress_and_leaves_its_results_in_the_store(shared, imag
     plan = made_up.plan(image_file)
     job = shared.start(plan, "clustering")
     assert job.state == "waiting"
-    seen = []
-    while (now := shared.get(job.id)).active:
-        if now.progress is not None:
-            assert now.progress.preview is None
-            seen.append(now.progress.stage)
-        time.sleep(0.005)
+    seen = _until(lambda: shared.get(job.id).progress)
+    assert seen.preview is None
+    now = _ended(shared, job)
     assert (now.state, now.error) == ("done", None)
     assert now.seconds > 0
-    assert seen
     assert {"originals", "reconstructions"} <= set(now.preview) or "coordinates" in now.preview
     results = pipeline.run(Store(shared._store.root), plan)
     assert all(getattr(results, stage).found for stage in pipeline.STAGES)

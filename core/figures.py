@@ -1,0 +1,287 @@
+"""What is drawn: a map of images as plain values, and its bytes for the drawing engine in `core/web`.
+
+A frame is one value of bytes: `[u32 length][JSON header][buffers]`, little-endian, each buffer at a multiple of 4. So
+numbers reach the browser as typed arrays, without JSON or base64.
+"""
+
+import hashlib
+import json
+import math
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from core import palettes
+from core.errors import ConfigError
+from core.sheets import SheetLayout
+
+MAX_GROUPS = palettes.MAX_COLORS
+MAX_VERTICES = 10_000
+OTHER, MISSING = "(others)", "(none)"
+SelectionKind = Literal["point", "box", "lasso", "none"]
+
+
+@dataclass(frozen=True, eq=False)
+class Category:
+    """A column of groups: `codes` int32 (n,), -1 or an index into `names`."""
+
+    title: str
+    codes: np.ndarray
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Number:
+    """A column of numbers: `values` float32 (n,), NaN where there is none."""
+
+    title: str
+    values: np.ndarray
+
+
+Column = Category | Number
+
+
+@dataclass(frozen=True, eq=False)
+class MapSpec:
+    """A map of n images, of which m are drawn.
+
+    Parameters
+    ----------
+    coordinates : float32 (m, 2 or 3).
+    rows : int32 (m,), row in the image set of each point.
+    color, symbol, fields : columns of m values; `fields` are listed under the mouse.
+    ids : m texts, or None where the row number is the id.
+    axes : a title for each coordinate.
+    view_key : zoom and camera are kept while it stays the same.
+    image : how the pictures lie on sheets, or None without pictures.
+    point_size : pixels. opacity : in (0, 1], of 2-D points.
+    """
+
+    coordinates: np.ndarray
+    rows: np.ndarray
+    color: Column
+    symbol: Category | None
+    fields: tuple[Column, ...]
+    ids: tuple[str, ...] | None
+    axes: tuple[str, ...]
+    view_key: str
+    image: SheetLayout | None
+    point_size: float = 5.0
+    opacity: float = 0.8
+
+    @property
+    def groups(self) -> np.ndarray | None:
+        """Group of each point, as the legend numbers them, or None when colour shows a number."""
+        return _codes(self.color) if isinstance(self.color, Category) else None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a user selected: a point's row, a box or lasso in map coordinates, without `hidden` groups."""
+
+    kind: SelectionKind
+    x: tuple[float, ...] = ()
+    y: tuple[float, ...] = ()
+    row: int = -1
+    hidden: tuple[int, ...] = ()
+
+
+def category(title: str, values: Sequence[Any] | np.ndarray) -> Category:
+    """Make groups of a column's values, in order; beyond 100 the rarest become one group.
+
+    Numbers keep their order; empty texts become "(none)".
+    """
+    array = np.asarray(values)
+    if array.dtype.kind not in "iufb":
+        array = np.array([str(value) if str(value) else MISSING for value in array.tolist()])
+    distinct, codes, counts = np.unique(array, return_inverse=True, return_counts=True)
+    names = [str(value) for value in distinct.tolist()]
+    if len(names) > MAX_GROUPS:
+        kept = np.sort(np.argsort(-counts, kind="stable")[: MAX_GROUPS - 1])
+        number = np.full(len(names), len(kept))
+        number[kept] = np.arange(len(kept))
+        codes, names = number[codes], [*(names[i] for i in kept), OTHER]
+    return Category(title, codes.astype(np.int32), tuple(names))
+
+
+def sample(n: int, limit: int | None, seed: int = 0) -> np.ndarray:
+    """Return int32 rows 0..n-1, or a seeded choice of `limit` of them, in order."""
+    if limit is None or n <= limit:
+        return np.arange(n, dtype=np.int32)
+    return np.sort(np.random.default_rng(seed).choice(n, limit, replace=False)).astype(np.int32)
+
+
+def encode(spec: MapSpec) -> bytes:
+    """Return the frame of a map.
+
+    Raises
+    ------
+    ConfigError : the colour has more groups than can be told apart.
+    """
+    arrays: dict[str, np.ndarray] = {
+        name: np.ascontiguousarray(spec.coordinates[:, i], np.float32)
+        for i, name in enumerate("xyz"[: spec.coordinates.shape[1]])
+    }
+    arrays["row"] = np.asarray(spec.rows, np.int32)
+    color = _color(spec.color, arrays)
+    symbol = None
+    if spec.symbol is not None:
+        arrays["symbol"] = _codes(spec.symbol).astype(np.uint8)
+        symbol = {"title": spec.symbol.title, "names": list(_names(spec.symbol))}
+    header = {
+        "n": len(spec.rows),
+        "dim": spec.coordinates.shape[1],
+        "view_key": spec.view_key,
+        "axes": list(spec.axes),
+        "color": color,
+        "symbol": symbol,
+        "point_size": spec.point_size,
+        "opacity": spec.opacity,
+        "ids": None if spec.ids is None else list(spec.ids),
+        "image": None if spec.image is None else _image(spec.image),
+        "fields": [_field(column, f"field{i}", arrays) for i, column in enumerate(spec.fields)],
+    }
+    return _frame(header, arrays)
+
+
+def _color(column: Column, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    if isinstance(column, Category):
+        names = _names(column)
+        arrays["group"] = _codes(column)
+        colors = list(palettes.categorical(len(column.names))) + [palettes.MISSING] * (len(names) - len(column.names))
+        return {"title": column.title, "kind": "category", "names": list(names), "colors": colors}
+    arrays["value"] = np.asarray(column.values, np.float32)
+    finite = column.values[np.isfinite(column.values)]
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+    scale = [list(stop) for stop in palettes.SEQUENTIAL]
+    return {"title": column.title, "kind": "number", "scale": scale, "min": low, "max": high}
+
+
+def _names(column: Category) -> tuple[str, ...]:
+    return (*column.names, MISSING) if (column.codes < 0).any() else column.names
+
+
+def _codes(column: Category) -> np.ndarray:
+    codes = np.asarray(column.codes, np.int32)
+    return np.where(codes < 0, np.int32(len(column.names)), codes)
+
+
+def _field(column: Column, name: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    if isinstance(column, Category):
+        arrays[name] = np.asarray(column.codes, np.int32)
+        return {"title": column.title, "kind": "category", "array": name, "names": list(column.names)}
+    arrays[name] = np.asarray(column.values, np.float32)
+    return {"title": column.title, "kind": "number", "array": name}
+
+
+def _image(form: SheetLayout) -> dict[str, Any]:
+    return {
+        "h": form.h,
+        "w": form.w,
+        "c": form.c,
+        "page": form.page,
+        "cols": form.cols,
+        "pages": form.pages,
+        "reconstructions": form.reconstructions,
+    }
+
+
+def _frame(header: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
+    buffers, table, offset = [], {}, 0
+    for name, array in arrays.items():
+        data = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+        table[name] = {"dtype": array.dtype.name, "offset": offset, "length": len(array)}
+        buffers.append(data + b"\0" * (-len(data) % 4))
+        offset += len(buffers[-1])
+    header |= {"arrays": table}
+    digest = hashlib.blake2b(json.dumps(header).encode(), digest_size=12)
+    for data in buffers:
+        digest.update(data)
+    text = json.dumps(header | {"key": digest.hexdigest()}, ensure_ascii=False).encode("utf-8", "replace")
+    text += b" " * (-(4 + len(text)) % 4)
+    return b"".join([struct.pack("<I", len(text)), text, *buffers])
+
+
+def selection_from(value: Any) -> Selection | None:
+    """Check what a browser sent; None when it is no selection."""
+    if not isinstance(value, Mapping) or value.get("kind") not in ("point", "box", "lasso"):
+        return None
+    kind = value["kind"]
+    if kind == "point":
+        row = value.get("row")
+        return Selection("point", row=row) if isinstance(row, int) and not isinstance(row, bool) and row >= 0 else None
+    x, y, hidden = (_numbers(value.get(name, ())) for name in ("x", "y", "hidden"))
+    if x is None or y is None or hidden is None or len(x) != len(y) or len(x) < (2 if kind == "box" else 3):
+        return None
+    return Selection(kind, x, y, hidden=tuple(int(i) for i in hidden))
+
+
+def _numbers(values: Any) -> tuple[float, ...] | None:
+    if not isinstance(values, Sequence) or isinstance(values, str | bytes) or len(values) > MAX_VERTICES:
+        return None
+    if not all(isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in values):
+        return None
+    return tuple(float(v) for v in values)
+
+
+def rows_in(selection: Selection, coordinates: np.ndarray, rows: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+    """Return the rows, int32 (k,), of the drawn points that a selection holds.
+
+    Parameters
+    ----------
+    coordinates : float32 (m, 2 or 3); box and lasso look at the first two.
+    rows : int32 (m,). groups : int32 (m,) group of each point, or None.
+    """
+    if selection.kind == "point":
+        inside = rows == selection.row
+    elif selection.kind in ("box", "lasso"):
+        x, y = coordinates[:, 0].astype(np.float64), coordinates[:, 1].astype(np.float64)
+        xs, ys = np.array(selection.x), np.array(selection.y)
+        if selection.kind == "box":
+            inside = (x >= xs.min()) & (x <= xs.max()) & (y >= ys.min()) & (y <= ys.max())
+        else:
+            inside = in_polygon(x, y, xs, ys)
+        if groups is not None and selection.hidden:
+            inside &= ~np.isin(groups, selection.hidden)
+    else:
+        inside = np.zeros(len(rows), bool)
+    found: np.ndarray = rows[inside]
+    return found
+
+
+def in_polygon(x: np.ndarray, y: np.ndarray, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
+    """Say which points (m,) lie in a polygon of v vertices: those from which a ray crosses an odd number of edges.
+
+    Points outside its bounding box are settled first, so that memory stays at O(m).
+    """
+    inside = np.zeros(len(x), bool)
+    near = np.flatnonzero((x >= xs.min()) & (x <= xs.max()) & (y >= ys.min()) & (y <= ys.max()))
+    px, py = x[near], y[near]
+    odd = np.zeros(len(near), bool)
+    for x0, y0, x1, y1 in zip(xs, ys, np.roll(xs, -1), np.roll(ys, -1), strict=True):
+        if y0 != y1:
+            crosses = (y0 > py) != (y1 > py)
+            odd ^= crosses & (px < (x1 - x0) * (py - y0) / (y1 - y0) + x0)
+    inside[near] = odd
+    return inside
+
+
+def checked(spec: MapSpec) -> MapSpec:
+    """Return a spec whose arrays fit each other.
+
+    Raises
+    ------
+    ConfigError : they do not.
+    """
+    m = len(spec.rows)
+    lengths = {len(spec.coordinates), *(len(_values(column)) for column in (spec.color, *spec.fields))}
+    if lengths != {m} or (spec.ids is not None and len(spec.ids) != m):
+        raise ConfigError(f"A map of {m} points needs {m} values in every column.")
+    return spec
+
+
+def _values(column: Column) -> np.ndarray:
+    return column.codes if isinstance(column, Category) else column.values
