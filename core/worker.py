@@ -16,7 +16,7 @@ import time
 import traceback
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from core.errors import ExplorerError
 from core.progress import Cancelled, Progress
@@ -45,14 +45,14 @@ class Done:
     problem: str | None
 
 
-def send(pipe: BinaryIO, message: object) -> None:
+def send(pipe: IO[bytes], message: object) -> None:
     """Write one message as a frame."""
     body = pickle.dumps(message)
     pipe.write(struct.pack("<Q", len(body)) + body)
     pipe.flush()
 
 
-def receive(pipe: BinaryIO) -> Any:
+def receive(pipe: IO[bytes]) -> Any:
     """Read one message.
 
     Raises
@@ -69,7 +69,7 @@ def receive(pipe: BinaryIO) -> Any:
     return pickle.loads(body)
 
 
-def execute(task: Task, out: BinaryIO, stop: threading.Event) -> Done:
+def execute(task: Task, out: IO[bytes], stop: threading.Event) -> Done:
     """Run a task, sending its progress, and return how it ended."""
     from core import pipeline
 

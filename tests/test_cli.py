@@ -153,7 +153,10 @@ def test_the_samples_and_other_sources_are_listed(capsys):
     [
         (["--data", "{tmp}/nowhere"], "nowhere"),
         (["--data", "{tmp}/nowhere.npz"], "nowhere.npz"),
-        (["--data", "{data}", "--clusters", "61"], "k = 61 clusters need at least 61 images; this set has 60."),
+        (
+            ["--data", "{data}", "--projection", "pca", "--clusters", "61"],
+            "k = 61 clusters need at least 61 images; this set has 60.",
+        ),
         (["--data", "{data}", "--clusters", "0"], "n_clusters 0 must be at least 1."),
         (["--data", "{data}", "--perplexity", "20"], "20 .*61 images.* 60"),
         (["--data", "{data}", "--model", "digits"], "28×28 gray.*8×8 gray"),
@@ -164,6 +167,7 @@ def test_the_samples_and_other_sources_are_listed(capsys):
         (["--data", "{data}", "--reduction", "pca"], "--reduction pca needs --reduction-components"),
         (["--data", "{data}", "--reduction-components", "2"], "--reduction-components needs a --reduction"),
         (["--data", "{data}", "--learning-rate", "-1"], "learning_rate -1.0 must be greater than 0."),
+        (["--data", "{data}", "--device", "abacus"], "Device 'abacus' cannot be used here"),
         (["--data", "digits", "--size", "32"], "A size can only be given for a folder"),
     ],
 )

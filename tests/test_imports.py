@@ -22,8 +22,8 @@ ORDER = [
     "images",
     "models",
     "autoencoders",
-    "training",
     "latents",
+    "training",
     "projection",
     "clustering",
     "quality",
@@ -40,6 +40,7 @@ ORDER = [
     "cli",
     "__main__",
 ]
+UNPICKLERS = ("pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve")
 HEAVY = ("torch", "torchvision", "streamlit", "umap", "numba", "sklearn", "openTSNE", "plotly")
 
 
@@ -83,12 +84,16 @@ def test_core_knows_nothing_of_the_dashboard(path):
 
 
 def test_nothing_is_unpickled_but_frames_from_the_own_worker():
-    users = {
-        path.relative_to(ROOT).as_posix()
-        for folder in (CORE, ROOT / "dashboard")
-        for path in _sources(folder)
-        if {name.split(".")[0] for name in _imported(path)} & {"pickle", "cloudpickle", "dill", "joblib", "shelve"}
-    }
+    users = set()
+    for path in [*_sources(CORE), *_sources(ROOT / "dashboard")]:
+        called = {
+            f"{node.value.id}.{node.attr}"
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+        }
+        readers = {f"{module}.{name}" for module in UNPICKLERS for name in ("load", "loads", "Unpickler", "open")}
+        if (called | _imported(path)) & readers:
+            users.add(path.relative_to(ROOT).as_posix())
     assert users == {"core/worker.py"}
 
 

@@ -4,9 +4,9 @@ import os
 import signal
 import time
 
+import made_up
 import numpy as np
 import pytest
-import made_up
 
 from core import pipeline
 from core.jobs import Jobs, job_id

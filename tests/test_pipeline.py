@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
+import made_up
 import numpy as np
 import pytest
-import made_up
 
 from core import models, pipeline
 from core.config import ClusterConfig, KMeansConfig, PCAConfig, ReductionConfig, TSNEConfig

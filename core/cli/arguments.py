@@ -133,8 +133,8 @@ def _reduction(args: argparse.Namespace) -> ReductionConfig:
         return ReductionConfig(args.standardize)
     if args.reduction_components is None:
         raise ConfigError(f"--reduction {args.reduction} needs --reduction-components.")
-    seed = {} if cls is PCAConfig else _seed(args)
-    return ReductionConfig(args.standardize, cls(n_components=args.reduction_components, **seed))
+    settings: dict[str, Any] = {} if cls is PCAConfig else _seed(args)
+    return ReductionConfig(args.standardize, cls(n_components=args.reduction_components, **settings))
 
 
 def _data(command: argparse.ArgumentParser) -> None:

@@ -37,7 +37,7 @@ def datasets(args: argparse.Namespace, bars: Bars) -> int:
 
 def list_models(args: argparse.Namespace, bars: Bars) -> int:
     """Print the models that `--model` takes."""
-    found = []
+    found: list[dict[str, Any]] = []
     for name in (*SAMPLES, *models.names(models.models_root())):
         try:
             model = pipeline.read_model(KeptModel(name))
@@ -59,7 +59,8 @@ def list_models(args: argparse.Namespace, bars: Bars) -> int:
         print(json.dumps(found, indent=1))
         return 0
     for item in found:
-        shape = pipeline.shape_text(tuple(item["image_shape"]))
+        h, w, c = item["image_shape"]
+        shape = pipeline.shape_text((h, w, c))
         latents = f"{item['latent_shape'][0]} latents"
         print(f"{item['name']:<20} {shape:<14} {latents:<13} {item['parameters']:>11,} parameters  {item['origin']}")
     return 0
@@ -74,10 +75,11 @@ def train(args: argparse.Namespace, bars: Bars) -> int:
         _check_new(args.out, args.overwrite)
         if args.out.suffix != ".safetensors":
             raise ConfigError(f"The model file {args.out.name!r} must end in .safetensors.")
+    device = _checked_device(args.device)
     store = pipeline.open_store(args.store)
     images = pipeline.images(store, arguments.source(args), bars).value
     _name_skipped(images)
-    staged = pipeline.model(store, spec, images, bars, args.device)
+    staged = pipeline.model(store, spec, images, bars, device)
     bars.close()
     model = staged.value
     if args.name is not None:
@@ -155,11 +157,12 @@ def _results(args: argparse.Namespace, bars: Bars, upto: StageName) -> tuple[Any
     """Read the images, which decide defaults, then make the other stages."""
     source = arguments.source(args)
     ref = arguments.model(args, source)
+    device = _checked_device(args.device)
     store = pipeline.open_store(args.store)
     images = pipeline.images(store, source, bars)
     _name_skipped(images.value)
     plan = arguments.plan(args, source, ref, images.value)
-    results = pipeline.run(store, plan, upto, bars, args.device)
+    results = pipeline.run(store, plan, upto, bars, device)
     return store, plan, replace(results, images=images)
 
 
@@ -196,6 +199,18 @@ def _name_skipped(images: ImageSet) -> None:
         print(f"  {item.id}: {item.reason}", file=sys.stderr)
     if len(images.skipped) > SKIPPED_SHOWN:
         print(f"  and {len(images.skipped) - SKIPPED_SHOWN:,} more", file=sys.stderr)
+
+
+def _checked_device(name: str | None) -> str | None:
+    if name is None:
+        return None
+    import torch
+
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as error:  # torch asserts that it was built for the device
+        raise ConfigError(f"Device {name!r} cannot be used here; try --device cpu.") from error
+    return name
 
 
 def _check_new(path: Path, overwrite: bool) -> None:

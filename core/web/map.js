@@ -1,0 +1,116 @@
+/** A map in an element: draws frames, keeps zoom and camera, follows the element's size. */
+
+/** Wait until the browser has painted, so that a dragged slider skips to its newest frame. */
+function painted() {
+  return new Promise((done) => {
+    requestAnimationFrame(() => requestAnimationFrame(done));
+    setTimeout(done, 500); // a hidden tab paints nothing
+  });
+}
+
+/**
+ * @param {HTMLElement} root  emptied and filled with the map
+ * @param {{plotly: () => Promise<object>, sheet: (page: number) => string,
+ *          select: ((selection: object) => void)|null}} options
+ * @returns {{draw(bytes: Uint8Array): void, options: object, destroy(): void}}
+ */
+function mountMap(root, options) {
+  const plot = document.createElement("div");
+  const ring = document.createElement("div");
+  const message = document.createElement("div");
+  plot.className = "ee-plot";
+  plot.tabIndex = 0;
+  plot.setAttribute("aria-label", "Map of the images");
+  ring.className = "ee-ring";
+  ring.hidden = true;
+  message.className = "ee-message";
+  message.textContent = "Drawing the map …";
+  root.classList.add("ee-map");
+  root.replaceChildren(plot, ring, message);
+
+  const card = hoverCard((page) => options.sheet(page));
+  let Plotly = null;
+  let detach = null;
+  let observer = null;
+  let next = null; // newest frame that is not drawn yet
+  let shown = null; // frame on screen
+  let members = [];
+  let chain = Promise.resolve();
+  let gone = false;
+
+  const index = (point) => members[point.curveNumber]?.[point.pointNumber] ?? -1;
+
+  async function drawNewest() {
+    if (gone || !next) return;
+    const frame = next;
+    next = null;
+    if (frame.header.key === shown?.header.key) return;
+    Plotly ??= await options.plotly();
+    const theme = themeOf(root);
+    card.element.dataset.theme = theme.dark ? "dark" : "light";
+    const same = shown?.header.view_key === frame.header.view_key && shown?.header.dim === frame.header.dim;
+    const camera = same ? plot.layout?.scene?.camera : undefined;
+    const built = buildTraces(frame, theme);
+    card.hide();
+    ring.hidden = true;
+    if (shown && shown.header.dim !== frame.header.dim) release();
+    await Plotly.react(plot, [...built.traces, ...symbolLegend(frame, theme)], buildLayout(frame, theme, camera), plotConfig());
+    shown = frame;
+    members = built.members;
+    message.hidden = true;
+    attach();
+    await painted();
+    root.dataset.drawn = frame.header.key;
+    if (frame.header.image) card.preload(0);
+  }
+
+  /** Listen to the plot, once it is one. */
+  function attach() {
+    if (detach) return;
+    detach = attachPicking(plot, { frame: () => shown, index, card, ring, select: (value) => options.select?.(value) });
+    observer = new ResizeObserver(() => {
+      const full = plot._fullLayout;
+      if (!full || !plot.offsetWidth) return;
+      if (Math.abs(plot.offsetWidth - full.width) > 1 || Math.abs(plot.offsetHeight - full.height) > 1) {
+        Plotly.Plots.resize(plot);
+      }
+    });
+    observer.observe(plot);
+  }
+
+  function release() {
+    detach?.();
+    observer?.disconnect();
+    detach = observer = null;
+    Plotly?.purge(plot);
+  }
+
+  root.eeMap = { gd: plot, pointOf: (row) => pointOf(members, shown, row) };
+  return {
+    options,
+    draw(bytes) {
+      next = decodeFrame(bytes);
+      chain = chain.then(drawNewest).catch((error) => {
+        console.error(error);
+        message.hidden = false;
+        message.textContent = `The map could not be drawn: ${error.message}`;
+      });
+    },
+    destroy() {
+      gone = true;
+      release();
+      card.remove();
+      root.replaceChildren();
+    },
+  };
+}
+
+/** Trace and point number of a row of the data set, or null when it is not drawn. */
+function pointOf(members, frame, row) {
+  const i = frame ? frame.arrays.row.indexOf(row) : -1;
+  for (let curve = 0; i >= 0 && curve < members.length; curve++) {
+    const point = members[curve].indexOf(i);
+    if (point >= 0) return { curve, point };
+  }
+  return null;
+}
