@@ -20,7 +20,7 @@ ClusterOn = Literal["latents", "reduced", "projection"]
 
 
 def _between(name: str, value: float, low: float, high: float = math.inf) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high or value == math.inf:
         limit = f"at least {low}" if math.isinf(high) else f"between {low} and {high}"
         raise ConfigError(f"{name} {value!r} must be {limit}.")
 

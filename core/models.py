@@ -101,7 +101,9 @@ def save(model: TrainedModel, directory: Path) -> None:
         try:
             safetensors.numpy.save_file(_contiguous(model.weights), temporary / "weights.safetensors")
             (temporary / "model.json").write_text(json.dumps(_to_json(model), indent=1) + "\n", "utf-8")
-            temporary.chmod(0o755)
+            temporary.chmod(0o755)  # not only for their maker
+            for file in temporary.iterdir():
+                file.chmod(0o644)
             if directory.exists():
                 shutil.rmtree(directory)
             temporary.rename(directory)
@@ -268,7 +270,7 @@ def _weights(path: Path) -> dict[str, np.ndarray]:
 
 
 def _contiguous(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name: np.ascontiguousarray(weights[name]) for name in sorted(weights)}
+    return {name: np.asarray(weights[name], order="C") for name in sorted(weights)}  # keeps 0-d arrays 0-d
 
 
 def _parsed(text: str, path: Path) -> Any:

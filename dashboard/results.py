@@ -174,7 +174,7 @@ def _clustered(plan: Plan, here: Results) -> Look:
     seconds = timing.predict_seconds(plan.cluster, n, d)
     if not store().has("clustering", key) and seconds > LIVE_SECONDS:
         return Look(plan, here, "clustering", seconds)
-    return Look(plan, replace(here, clustering=_clustering(key, on, plan.cluster)))
+    return Look(plan, replace(here, clustering=_clustering(key, on, plan.cluster), on=plan.cluster.on))
 
 
 def model_choices(found: ImageSet) -> list[ModelChoice]:

@@ -14,8 +14,6 @@ from core.projection import Projection
 from dashboard import components, controls, results, selection, state, takeaway
 from dashboard.scatter import scatter
 
-MAX_3D = 20_000  # points that a browser without a GPU still turns smoothly
-
 
 @dataclass(frozen=True)
 class Scene:
@@ -154,7 +152,7 @@ def _area(scene: Scene, display: controls.Display, job_name: str | None) -> None
         symbol=display.symbol,
         point_size=display.point_size,
         opacity=display.opacity,
-        limit=MAX_3D if report.dimensions(shown) == 3 else None,
+        limit=report.MAX_3D if report.dimensions(shown) == 3 else None,
     )
     if len(spec.rows) < report.size(shown):
         st.caption(f"{len(spec.rows):,} of {report.size(shown):,} images are drawn in 3-D, chosen at random.")

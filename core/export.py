@@ -1,0 +1,94 @@
+"""Files to take away, whole or not at all; above all the map as one page that needs no network."""
+
+import base64
+import gzip
+import html as markup
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from core import figures, sheets, web
+from core.errors import ExportError
+from core.figures import MapSpec
+
+MAX_BYTES = 8_000_000  # pictures are compressed further until a page is at most this large
+QUALITIES = (None, 90, 80, 65, 50, 35)  # of WebP; None is lossless
+
+
+def html(
+    spec: MapSpec,
+    x: np.ndarray,
+    reconstructions: np.ndarray | None,
+    title: str,
+    summary: Mapping[str, str] | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> str:
+    """Write a map with its pictures as one HTML page: plotly.js, engine and pictures inside, no request when opened.
+
+    Parameters
+    ----------
+    x, reconstructions : uint8 (n, h, w, c) of all images; `spec.rows` are rows of these.
+    title, summary : texts for people; escaped.
+    max_bytes : pictures are lossless when the page then is at most this large, else of the best quality that fits,
+        else of the lowest; nothing is left out.
+    """
+    fixed = {
+        "title": markup.escape(title),
+        "summary": markup.escape(" · ".join(f"{name} {value}" for name, value in (summary or {}).items())),
+        "style": web.style(),
+        "script": web.script(),
+        "plotly": _base64(gzip.compress(web.plotly_js().read_bytes(), 9, mtime=0)),
+        "frame": _base64(figures.encode(spec)),
+    }
+    room = max_bytes - sum(len(text.encode()) for text in fixed.values()) - 4000
+    pages, quality = _pages(x, reconstructions, room) if spec.image is not None else ([], None)
+    parts = {**fixed, "sheets": json.dumps([_base64(page) for page in pages]), "footer": markup.escape(_footer(quality))}
+    template = (resources.files(web) / "page.html").read_text(encoding="utf-8")
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], template)
+
+
+def _pages(x: np.ndarray, reconstructions: np.ndarray | None, room: int) -> tuple[list[bytes], int | None]:
+    pages: list[bytes] = []
+    for quality in QUALITIES:
+        pages = sheets.pages(x, reconstructions, quality)
+        if sum(4 * len(page) / 3 + 8 for page in pages) <= room:
+            return pages, quality
+    return pages, QUALITIES[-1]
+
+
+def _footer(quality: int | None) -> str:
+    how = "Pictures are exact." if quality is None else f"Pictures are compressed (WebP, quality {quality})."
+    return f"{how} Made with Embedding Explorer; this file works without a network."
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def write(path: Path, data: bytes | str) -> Path:
+    """Write a file under a temporary name, then rename it; its folder is made when missing.
+
+    Raises
+    ------
+    ExportError : the file cannot be written.
+    """
+    content = data.encode("utf-8") if isinstance(data, str) else data
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        number, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+        try:
+            with os.fdopen(number, "wb") as file:
+                file.write(content)
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+    except OSError as error:
+        raise ExportError(f"{path} cannot be written: {error.strerror or error}.") from error
+    return path
