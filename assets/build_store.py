@@ -1,0 +1,59 @@
+"""Compute what ships with the samples, so that the first page opens at once: `python assets/build_store.py`.
+
+Makes each sample's default map in 2-D and 3-D and its clusters by the ordinary pipeline, and packs the entries into
+`store/`. The emoji's latents are left out (their pictures would be over 2 MB); the dashboard makes them in seconds.
+"""
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from build_samples import pack
+
+from core import pipeline
+from core.config import ClusterConfig, KMeansConfig, TSNEConfig
+from core.images import SAMPLES, SampleSource
+from core.pipeline import KeptModel, Plan
+from core.store import Store
+
+HERE = Path(__file__).parent
+LEFT_OUT = ("emoji", "latents")
+
+
+def main() -> None:
+    """Compute and pack all samples."""
+    shutil.rmtree(HERE / "store", ignore_errors=True)
+    with TemporaryDirectory() as folder:
+        for name in SAMPLES:
+            store = Store(Path(folder) / name)
+            source = SampleSource(name)
+            k = len(pipeline.images(store, source).value.classes)
+            for dimensions in (2, 3):
+                plan = Plan(
+                    source, KeptModel(name), projection=TSNEConfig(dimensions), cluster=ClusterConfig(KMeansConfig(k))
+                )
+                pipeline.run(store, plan)
+            for sidecar in store.entries():
+                if (name, sidecar["stage"]) != LEFT_OUT:
+                    ship(store, sidecar["stage"], sidecar["key"])
+
+
+def ship(store: Store, stage: str, key: str) -> None:
+    """Write an entry with all arrays in one compressed file."""
+    entry = store.get(stage, key)
+    if entry is None:
+        raise SystemExit(f"{stage} {key} cannot be read")
+    target = HERE / "store" / stage / key
+    target.mkdir(parents=True)
+    pack(dict(entry.arrays), target / "arrays.npz")
+    sidecar = json.loads((store.root / stage / key / "entry.json").read_text("utf-8"))
+    sidecar["files"] = {"arrays.npz": (target / "arrays.npz").stat().st_size}
+    (target / "entry.json").write_text(json.dumps(sidecar, indent=1) + "\n", "utf-8")
+    with zipfile.ZipFile(target / "arrays.npz") as file:
+        print(stage, key, sidecar["files"]["arrays.npz"], file.namelist())
+
+
+if __name__ == "__main__":
+    main()
