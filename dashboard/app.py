@@ -13,7 +13,7 @@ from core.errors import ExplorerError  # noqa: E402
 from dashboard import components, state  # noqa: E402
 from dashboard.views import explore, train  # noqa: E402
 
-st.set_page_config("Embedding Explorer", ":material/scatter_plot:", layout="wide")
+st.set_page_config("Embedding Explorer", Path(__file__).with_name("icon.png"), layout="wide")
 components.page_style()
 state.keep_settings()
 PAGES = {

@@ -22,9 +22,9 @@ TITLES = {
     "nmi": "NMI",
     "ari": "ARI",
     "silhouette": "Silhouette",
-    "explained_variance": "Explained variance",
-    "kl_divergence": "KL divergence",
-    "reconstruction_error": "Reconstruction error",
+    "explained_variance": "Expl. variance",
+    "kl_divergence": "KL",
+    "reconstruction_error": "Error (MSE)",
 }
 _STYLE = """<style>
 [data-testid="stMetricValue"] { font-size: 1.15rem; }

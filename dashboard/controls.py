@@ -122,9 +122,11 @@ def model(found: ImageSet) -> ModelRef | None:
 def projection(n: int, d: int) -> tuple[ReductionConfig, ProjectionConfig]:
     """Choose the map of n images with d latents, and what is done to the latents before."""
     st.subheader("Map")
-    left, right = st.columns([3, 2])
-    method = left.selectbox("Method", tuple(MAPS), format_func=MAPS.__getitem__, key=state.setting("map", "tsne"))
-    dims = right.radio("Dimensions", (2, 3), format_func="{}-D".format, key=state.setting("dims", 2), horizontal=True)
+    method = st.selectbox("Method", tuple(MAPS), format_func=MAPS.__getitem__, key=state.setting("map", "tsne"))
+    dims = st.radio(
+        "Dimensions", (2, 3), format_func="{}-D".format, key=state.setting("dims", 2), horizontal=True,
+        label_visibility="collapsed",
+    )  # fmt: skip
     with st.expander("Map settings"):
         made = _map_settings(method, dims)
     with st.expander("Before the map"):

@@ -1,5 +1,7 @@
 /** A map in an element: draws frames, keeps zoom and camera, follows the element's size. */
 
+const PRELOADED = 4; // sheets
+
 /** Wait until the browser has painted, so that a dragged slider skips to its newest frame. */
 function painted() {
   return new Promise((done) => {
@@ -61,7 +63,12 @@ function mountMap(root, options) {
     attach();
     await painted();
     root.dataset.drawn = frame.header.key;
-    if (frame.header.image) card.preload(0);
+  }
+
+  /** Fetch the pictures once the pointer is near them, not with the first view of the page. */
+  function preload() {
+    const image = shown?.header.image;
+    for (let page = 0; image && page < Math.min(image.pages, PRELOADED); page++) card.preload(page);
   }
 
   /** Listen to the plot, once it is one. */
@@ -76,6 +83,7 @@ function mountMap(root, options) {
       }
     });
     observer.observe(plot);
+    plot.addEventListener("pointerenter", preload, { once: true });
   }
 
   function release() {

@@ -14,7 +14,7 @@ from core.figures import Selection, selection_from
 
 _HTML = '<div class="ee-root"></div>'
 # The map fills what the page's header and the numbers leave of the window.
-_CSS = ".ee-root { height: calc(100vh - 235px); min-height: 460px; }"
+_CSS = ".ee-root { height: calc(100vh - 190px); min-height: 460px; }"
 
 
 @st.cache_resource
