@@ -48,7 +48,11 @@ def html(
     }
     room = max_bytes - sum(len(text.encode()) for text in fixed.values()) - 4000
     pages, quality = _pages(x, reconstructions, room) if spec.image is not None else ([], None)
-    parts = {**fixed, "sheets": json.dumps([_base64(page) for page in pages]), "footer": markup.escape(_footer(quality))}
+    parts = {
+        **fixed,
+        "sheets": json.dumps([_base64(page) for page in pages]),
+        "footer": markup.escape(_footer(quality)),
+    }
     template = (resources.files(web) / "page.html").read_text(encoding="utf-8")
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], template)
 

@@ -212,7 +212,9 @@ def selection_from(value: Any) -> Selection | None:
     kind = value["kind"]
     if kind == "point":
         row = value.get("row")
-        return Selection("point", row=row) if isinstance(row, int) and not isinstance(row, bool) and row >= 0 else None
+        return (
+            Selection("point", row=row) if isinstance(row, int) and not isinstance(row, bool) and row >= 0 else None
+        )
     x, y, hidden = (_numbers(value.get(name, ())) for name in ("x", "y", "hidden"))
     if x is None or y is None or hidden is None or len(x) != len(y) or len(x) < (2 if kind == "box" else 3):
         return None

@@ -6,6 +6,7 @@ documents, not in the clearable store. Nothing here needs torch except reading a
 
 import dataclasses
 import json
+import math
 import os
 import re
 import shutil
@@ -24,11 +25,12 @@ import safetensors.numpy
 from core.config import AutoencoderConfig, TrainingConfig, from_json, to_json
 from core.errors import CheckpointError, ConfigError
 from core.imageset import MAX_SIDE, MIN_SIDE
+from core.readers.sources import SAMPLES
 from core.store import Entry, fingerprint, key_of
 
 LIMIT_BYTES = 1 << 30
-_NAME = re.compile(r"[\w\-][\w\-. ]{0,63}")
-_CONVERT = "save it as .safetensors, or with torch.save({'config': {…}, 'state_dict': model.state_dict()}, path)"
+_NAME = re.compile(r"[^\W_]([\w\-. ]{0,62}[\w\-])?")
+_CONVERT = "convert it to .safetensors, or with torch.save({'config': {…}, 'state_dict': model.state_dict()}, path)"
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ def load(directory: Path) -> TrainedModel:
         text = (directory / "model.json").read_text("utf-8")
     except (OSError, ValueError) as error:
         raise CheckpointError(f"There is no model in {directory}: model.json cannot be read.") from error
-    return _from_json(_parsed(text, directory), _weights(directory / "weights.safetensors"))
+    return _from_json(_parsed(text, directory), _weights(directory / "weights.safetensors")[0])
 
 
 def models_root() -> Path:
@@ -138,12 +140,14 @@ def checked_name(name: str) -> str:
 
     Raises
     ------
-    ConfigError : it is empty, too long, or holds other than letters, digits, blanks, "." "_" "-".
+    ConfigError : a sample has it, or it is empty, too long, or holds other than letters, digits, blanks, "." "_" "-".
     """
-    if not _NAME.fullmatch(name) or name.endswith((" ", ".")):
+    if name in SAMPLES:
+        raise ConfigError(f"{name!r} is the name of a sample's own model; choose another name.")
+    if not _NAME.fullmatch(name):
         raise ConfigError(
             f"A model cannot be named {name[:80]!r}: use 1 to 64 letters, digits, blanks, '.', '_' or '-', "
-            "with a letter or digit first."
+            "with a letter or digit first and no '.' or blank last."
         )
     return name
 
@@ -164,7 +168,8 @@ def keep(model: TrainedModel, name: str, root: Path) -> Path:
 
 def names(root: Path) -> list[str]:
     """List the kept models' names, in order."""
-    return sorted(path.parent.name for path in root.glob("*/model.json") if _NAME.fullmatch(path.parent.name))
+    found = (path.parent.name for path in root.glob("*/model.json"))
+    return sorted(name for name in found if _NAME.fullmatch(name) and name not in SAMPLES)
 
 
 def delete(name: str, root: Path) -> None:
@@ -197,10 +202,12 @@ def write_checkpoint(model: TrainedModel, path: Path) -> None:
     """
     temporary = path.with_name(f".{path.name}.part")
     try:
-        temporary.write_bytes(checkpoint_bytes(model))
-        temporary.replace(path)
+        try:
+            temporary.write_bytes(checkpoint_bytes(model))
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise CheckpointError(f"The model cannot be written to {path}: {error.strerror or error}.") from error
 
 
@@ -213,59 +220,64 @@ def read_checkpoint(path: Path) -> TrainedModel:
     ------
     CheckpointError : the file cannot be read, needs pickle, or does not say what it holds.
     """
-    if path.is_dir():
-        return load(path)
-    if not path.is_file():
+    try:
+        if path.is_dir():
+            return load(path)
+        size = path.stat().st_size if path.is_file() else None
+    except OSError as error:
+        raise CheckpointError(f"The model file {path} cannot be read: {error.strerror or error}.") from error
+    if size is None:
         raise CheckpointError(f"There is no model file {path}.")
-    if path.stat().st_size > LIMIT_BYTES:
+    if size > LIMIT_BYTES:
         raise CheckpointError(f"{path.name} has more than {LIMIT_BYTES >> 30} GiB, the limit of a model file.")
     if path.suffix.lower() in (".pt", ".pth"):
         return _read_torch(path)
-    return _read_safetensors(path)
-
-
-def _read_safetensors(path: Path) -> TrainedModel:
-    weights = _weights(path)
+    weights, metadata = _weights(path)
+    if "model" in metadata:
+        return _from_json(_parsed(metadata["model"], path), weights)
     try:
-        with safetensors.safe_open(path, "numpy") as file:
-            metadata = file.metadata() or {}
-    except (OSError, safetensors.SafetensorError) as error:
-        raise CheckpointError(f"{path.name} is not a safetensors file that can be read.") from error
-    text = metadata.get("model")
-    if text is None:
-        try:
-            text = path.with_name("model.json").read_text("utf-8")
-        except (OSError, ValueError) as error:
-            raise CheckpointError(
-                f"{path.name} does not say which autoencoder it is: put the model.json that belongs to it beside it."
-            ) from error
+        text = path.with_name("model.json").read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise CheckpointError(
+            f"{path.name} does not say which autoencoder it is: put the model.json that belongs to it beside it."
+        ) from error
     return _from_json(_parsed(text, path), weights)
 
 
 def _read_torch(path: Path) -> TrainedModel:
     import pickle
+    import struct
+    import warnings
 
     import torch
 
+    broken = (ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError, OSError,
+              RuntimeError, struct.error, TypeError, ValueError)  # fmt: skip
     try:
-        held = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # of damaged files; what matters is an error below
+            held = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"{path.name} needs pickle, which can run code, and is refused: {_CONVERT}.") from error
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except broken as error:
         raise CheckpointError(f"{path.name} is not a PyTorch file that can be read: {_CONVERT}.") from error
     if not isinstance(held, dict) or not {"config", "state_dict"} <= set(held):
         raise CheckpointError(f"{path.name} does not hold 'config' and 'state_dict': {_CONVERT}.")
-    if not isinstance(held["state_dict"], Mapping) or not all(
-        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in held["state_dict"].items()
+    state = held["state_dict"]
+    if not isinstance(state, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in state.items()
     ):
         raise CheckpointError(f"{path.name}: 'state_dict' must hold tensors by name.")
-    return _from_json(held["config"], {name: value.numpy() for name, value in held["state_dict"].items()})
-
-
-def _weights(path: Path) -> dict[str, np.ndarray]:
     try:
-        return dict(safetensors.numpy.load_file(path))
-    except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
+        return _from_json(held["config"], {name: value.detach().numpy() for name, value in state.items()})
+    except (TypeError, RuntimeError) as error:  # numpy has no sparse, quantised or bfloat16 arrays
+        raise CheckpointError(f"{path.name}: 'state_dict' must hold plain float32 tensors: {_CONVERT}.") from error
+
+
+def _weights(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    try:
+        with safetensors.safe_open(path, "numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, safetensors.SafetensorError) as error:
         raise CheckpointError(f"{path.name} is not a safetensors file that can be read.") from error
 
 
@@ -276,7 +288,7 @@ def _contiguous(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 def _parsed(text: str, path: Path) -> Any:
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"The settings of {path.name} are not JSON.") from error
 
 
@@ -293,22 +305,50 @@ def _to_json(model: TrainedModel) -> dict[str, Any]:
 
 def _from_json(values: Any, weights: Mapping[str, np.ndarray]) -> TrainedModel:
     try:
-        shape = tuple(int(side) for side in values["image_shape"])
-        autoencoder, training = from_json(values["autoencoder"]), values.get("training")
+        training = values.get("training")
         model = TrainedModel(
-            autoencoder=autoencoder,
+            autoencoder=from_json(values["autoencoder"]),
             training=None if training is None else from_json(training),
-            image_shape=(shape[0], shape[1], shape[2]),
+            image_shape=tuple(values["image_shape"]),
             weights=dict(weights),
             history=tuple(Epoch(**epoch) for epoch in values.get("history", ())),
-            trained_on=str(values.get("trained_on", ""))[:200],
-            stopped_early=bool(values.get("stopped_early", False)),
+            trained_on=values.get("trained_on", ""),
+            stopped_early=values.get("stopped_early", False),
         )
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ConfigError) as error:
-        raise CheckpointError(f"The model's settings cannot be read: {error}.") from error
-    if not isinstance(autoencoder, AutoencoderConfig) or not isinstance(model.training, TrainingConfig | None):
-        raise CheckpointError("The model's settings are not those of an autoencoder and its training.")
-    h, w, c = model.image_shape
-    if not (MIN_SIDE <= h <= MAX_SIDE and MIN_SIDE <= w <= MAX_SIDE and c in (1, 3)):
-        raise CheckpointError(f"The model's image shape {shape} is not of {MIN_SIDE} to {MAX_SIDE} pixels a side.")
+    except KeyError as error:
+        raise CheckpointError(f"The model's settings lack {error}.") from error
+    except (TypeError, ValueError, LookupError, AttributeError, RecursionError, RuntimeError, ConfigError) as error:
+        raise CheckpointError(f"The model's settings cannot be read: {str(error).rstrip('.')}.") from error
+    _check_settings(model)
+    _check_weights(model.weights)
     return model
+
+
+def _check_settings(model: TrainedModel) -> None:
+    if not isinstance(model.autoencoder, AutoencoderConfig) or not isinstance(model.training, TrainingConfig | None):
+        raise CheckpointError("The model's settings are not those of an autoencoder and its training.")
+    shape = model.image_shape
+    whole = len(shape) == 3 and all(type(side) is int for side in shape)
+    if not whole or not all(MIN_SIDE <= side <= MAX_SIDE for side in shape[:2]) or shape[2] not in (1, 3):
+        raise CheckpointError(
+            f"The model's image shape {shape!s:.80} is not a height and width of {MIN_SIDE} to {MAX_SIDE} and 1 or 3 channels."
+        )
+    if not isinstance(model.trained_on, str) or not isinstance(model.stopped_early, bool):
+        raise CheckpointError(
+            "The model's settings cannot be read: trained_on must be text, stopped_early true or false."
+        )
+    for number, epoch in enumerate(model.history, start=1):
+        losses = (epoch.train_loss, epoch.seconds, 0.0 if epoch.validation_loss is None else epoch.validation_loss)
+        if epoch.epoch != number or not all(type(item) in (int, float) and abs(item) < math.inf for item in losses):
+            raise CheckpointError(f"The model's history cannot be read: epoch {number} is not one of finite losses.")
+
+
+def _check_weights(weights: Mapping[str, np.ndarray]) -> None:
+    if sum(array.nbytes for array in weights.values()) > LIMIT_BYTES:
+        raise CheckpointError(f"The model's weights have more than {LIMIT_BYTES >> 30} GiB, the limit of a model.")
+    for name, array in weights.items():
+        kind = np.dtype(np.int64 if name.endswith("num_batches_tracked") else np.float32)
+        if array.dtype != kind:
+            raise CheckpointError(f"The model's weight {name!r} is {array.dtype}; it must be {kind}.")
+        if not np.isfinite(array).all():
+            raise CheckpointError(f"The model's weight {name!r} holds values that are not finite.")

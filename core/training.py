@@ -166,7 +166,8 @@ def _validation_loss(run: _Run) -> float:
 @torch.inference_mode()
 def _report_epoch(run: _Run, seconds_left: Any) -> None:
     run.module.eval()
-    shown = (run.held_out if len(run.held_out) else run.rows)[:PREVIEWED]
+    pool = run.held_out if len(run.held_out) else run.rows
+    shown = pool[np.linspace(0, len(pool) - 1, min(PREVIEWED, len(pool))).astype(int)]  # spread over the classes
     decoded = run.module(to_batch(run.images.x[shown], run.device)).mul(255).round().to(torch.uint8)
     last = run.history[-1]
     metrics = {"epoch": float(last.epoch), "train_loss": last.train_loss}

@@ -9,9 +9,9 @@ import streamlit as st
 if (ROOT := str(Path(__file__).parents[1])) not in sys.path:
     sys.path.insert(0, ROOT)
 
-from core.errors import ExplorerError  # noqa: E402
-from dashboard import components, state  # noqa: E402
-from dashboard.views import explore, train  # noqa: E402
+from core.errors import ExplorerError
+from dashboard import components, state
+from dashboard.views import explore, train
 
 st.set_page_config("Embedding Explorer", Path(__file__).with_name("icon.png"), layout="wide")
 components.page_style()

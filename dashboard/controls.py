@@ -217,11 +217,11 @@ def _reduction(n: int, d: int) -> ReductionConfig:
     return ReductionConfig(standardize, methods.get(kind) or _kernel_pca("reduction", r))
 
 
-def cluster(n: int, n_classes: int) -> ClusterConfig:
-    """Choose the clustering of n images; k starts at the number of classes."""
+def cluster(found: ImageSet) -> ClusterConfig:
+    """Choose the clustering; for each image set k starts at its number of classes."""
     st.subheader("Clusters")
-    limit = min(MAX_CLUSTERS, n)
-    key = state.bounded("k", n_classes or 10, 1, limit)
+    limit = min(MAX_CLUSTERS, len(found))
+    key = state.bounded(f"k.{found.fingerprint[:8]}", len(found.classes) or 10, 1, limit)
     k = st.slider("k (number of clusters)", 1, limit, key=key)
     with st.expander("Cluster settings"):
         on = st.selectbox(

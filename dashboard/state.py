@@ -20,9 +20,10 @@ REMEMBERED_EPOCHS = 8
 
 def keep_settings() -> None:
     """Carry all settings over to this run, also those whose widgets are not on this page."""
-    for key in list(st.session_state):
-        if str(key).startswith(PREFIX):
-            st.session_state[key] = st.session_state[key]
+    kept: dict[str, Any] = st.session_state.setdefault("kept", {})
+    kept |= {str(key): st.session_state[key] for key in list(st.session_state) if str(key).startswith(PREFIX)}
+    for key, chosen in kept.items():
+        st.session_state[key] = chosen
 
 
 def setting(name: str, default: Any, allowed: Any = None) -> str:

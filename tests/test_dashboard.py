@@ -74,7 +74,9 @@ def choose(at, path):
 
 
 def texts(at):
-    return " ".join(str(item.value) for kind in (at.error, at.info, at.warning, at.caption, at.markdown) for item in kind)
+    return " ".join(
+        str(item.value) for kind in (at.error, at.info, at.warning, at.caption, at.markdown) for item in kind
+    )
 
 
 def metric(at, label):

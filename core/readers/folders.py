@@ -125,7 +125,7 @@ def _frame(source: FolderSource, headers: Sequence[Header]) -> Frame:
     sizes = {(header.h, header.w) for header in headers}
     if source.size is None and len(sizes) == 1:
         h, w = sizes.pop()
-        if MIN_SIDE <= min(h, w) and max(h, w) <= MAX_SIDE:
+        if min(h, w) >= MIN_SIDE and max(h, w) <= MAX_SIDE:
             return Frame(h, w, 1 if gray else 3)
         sizes.add((h, w))
     longest = max(max(size) for size in sizes)

@@ -1,5 +1,6 @@
 """Explore: where do images lie, which belong together, and which lie in the wrong place?"""
 
+import math
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -48,7 +49,7 @@ def show() -> None:
         return
     with st.sidebar:
         reduction, projection = controls.projection(len(read.value), trained.value.autoencoder.latent_size)
-        cluster = controls.cluster(len(read.value), len(read.value.classes))
+        cluster = controls.cluster(read.value)
     scene = _scene(Plan(source, ref, reduction, projection, cluster))
     if scene is not None:
         _draw(scene)
@@ -183,5 +184,7 @@ def _pending(scene: Scene, job: Job | None) -> Results:
     coordinates = (job.preview or {}).get("coordinates")
     if coordinates is None or scene.shown.projection is None:
         return scene.shown
-    forming = replace(scene.shown.projection, value=Projection(coordinates, None, None), key=f"forming {job.id}")
+    divergence = job.progress.metrics.get("kl_divergence", math.nan) if job.progress is not None else math.nan
+    value = Projection(coordinates, kl_divergence=divergence)
+    forming = replace(scene.shown.projection, value=value, key=f"forming {job.id}")
     return replace(scene.shown, projection=forming)

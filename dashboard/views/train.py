@@ -130,12 +130,12 @@ def _outcome(job: Job) -> str:
 
 def _curves(history: Sequence[Epoch]) -> None:
     rows = [
-        {"epoch": item.epoch, "loss": loss, "of": kind}
+        {"epoch": item.epoch, "loss": loss, "loss of": kind}
         for item in history
         for kind, loss in (("training images", item.train_loss), ("validation images", item.validation_loss))
         if loss is not None
     ]
-    st.line_chart(pd.DataFrame(rows), x="epoch", y="loss", color="of", height=280)
+    st.line_chart(pd.DataFrame(rows), x="epoch", y="loss", color="loss of", height=280)
 
 
 def _improvement(job: Job) -> None:

@@ -73,7 +73,9 @@ def test_first_view_is_small_and_asks_nothing_from_outside(address):
         session.send("Network.enable")
         received = []
         session.on("Network.loadingFinished", lambda event: received.append(event["encodedDataLength"]))
-        session.on("Network.webSocketFrameReceived", lambda event: received.append(len(event["response"]["payloadData"])))
+        session.on(
+            "Network.webSocketFrameReceived", lambda event: received.append(len(event["response"]["payloadData"]))
+        )
         page.goto(address)
         page.wait_for_selector(DRAWN)
         page.wait_for_load_state("networkidle")
