@@ -1,7 +1,6 @@
 """Sprite sheets: many small images in one WebP file, each beside its reconstruction."""
 
 import io
-import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +81,7 @@ def write_pages(x: np.ndarray, reconstructions: np.ndarray | None, folder: Path)
         try:
             with tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False) as file:
                 file.write(page(x, reconstructions, i))
-            os.replace(file.name, path)
+            Path(file.name).replace(path)
         except OSError as error:
             raise ExportError(f"The pictures cannot be written to {folder}: {error.strerror or error}.") from error
         paths.append(path)

@@ -1,8 +1,8 @@
 """How long a stage will take, to decide whether it follows a slider or waits for a button.
 
 Fitted to measurements on two cores of a cloud machine (2.4 GHz class) with the digits' latents: t-SNE of 1,000 and
-5,000 images 2.0 and 9.0 s in 2-D, 3.2 and 15.4 s in 3-D; UMAP of 5,000 6.7 s after 10 s of start; kernel PCA of 5,000 0.7 s; KMeans of
-5,000 × 32 into 10 0.4 s, into 100 0.3 s. Good to a factor of about two; a faster machine finishes sooner.
+5,000 images 2.0 and 9.0 s in 2-D, 3.2 and 15.4 s in 3-D; UMAP of 5,000 6.7 s after 10 s of start; kernel PCA of
+5,000 0.7 s; KMeans of 5,000 × 32 into 100 0.3 s. Good to a factor of about two; a faster machine finishes sooner.
 """
 
 from core.config import (
@@ -12,6 +12,7 @@ from core.config import (
     PCAConfig,
     ProjectionConfig,
     ReductionConfig,
+    ReductionMethod,
     TruncatedSVDConfig,
     TSNEConfig,
     UMAPConfig,
@@ -20,7 +21,9 @@ from core.config import (
 UMAP_START = 12.0  # seconds to import umap-learn and compile its code, once a process
 
 
-def predict_seconds(config: ReductionConfig | ProjectionConfig | ClusterConfig, n: int, d: int) -> float:
+def predict_seconds(
+    config: ReductionConfig | ReductionMethod | ProjectionConfig | ClusterConfig, n: int, d: int
+) -> float:
     """Predict seconds for n images of d values each.
 
     Parameters

@@ -6,8 +6,12 @@ import streamlit as st
 
 from core.config import (
     ClusterConfig,
+    ClusterOn,
+    Init,
+    Kernel,
     KernelPCAConfig,
     KMeansConfig,
+    Metric,
     MiniBatchKMeansConfig,
     PCAConfig,
     ProjectionConfig,
@@ -23,15 +27,16 @@ from dashboard import components, results, state
 
 OTHER = "Folder, file or data set…"
 SAMPLE_TEXTS = {"digits": "Digits (sample, MNIST)", "emoji": "Emoji (sample, Twitter)"}
+INITS: tuple[Init, ...] = ("pca", "random", "spectral")
 MAPS = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA", "kernel-pca": "Kernel PCA"}
-CLUSTER_ON = {
+CLUSTER_ON: dict[ClusterOn, str] = {
     "latents": "latents",
     "reduced": "reduced latents",
     "projection": "the map's coordinates",
 }
 STAGE_TITLES = {"latents": "Latents", "reduced": "Reduced latents", "projection": "Map", "clustering": "Clusters"}
-METRICS = ("euclidean", "cosine", "manhattan")
-KERNELS = ("rbf", "poly", "cosine")
+METRICS: tuple[Metric, ...] = ("euclidean", "cosine", "manhattan")
+KERNELS: tuple[Kernel, ...] = ("rbf", "poly", "cosine")
 MAX_CLUSTERS = 100
 
 
@@ -173,7 +178,7 @@ def _map_settings(method: str, dims: int) -> ProjectionConfig:
             help="Iterations after the 250 of early exaggeration.",
         ),
         init=st.selectbox(
-            "init", ("pca", "random", "spectral"), key=state.setting("tsne.init", "pca"),
+            "init", INITS, key=state.setting("tsne.init", "pca"),
             help="Where points start; “pca” keeps the overall form best.",
         ),
         metric=st.selectbox("metric", METRICS, key=state.setting("tsne.metric", "euclidean")),

@@ -1,5 +1,7 @@
 """The models there are: those trained on these images, those kept under a name, and files to load."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -48,8 +50,8 @@ def _trained(found: ImageSet | None) -> None:
     if not choices or found is None:
         st.caption("None yet. Train one above; it is remembered until the store is cleared, and for good once kept.")
         return
-    texts = {choice.ref: choice.text for choice in choices}
-    refs = list(texts)
+    texts: dict[ModelRef, str] = {choice.ref: choice.text for choice in choices}
+    refs = [choice.ref for choice in choices if isinstance(choice.ref, TrainSpec)]
     ref = st.selectbox(
         "Model", refs, format_func=lambda item: texts.get(item, ""), key=state.setting("library.model", refs[0], refs)
     )
@@ -88,13 +90,13 @@ def _kept(found: ImageSet | None) -> None:
             ):  # fmt: skip
                 _open_explore()
             download.download_button(
-                "Download", lambda model=model: models.checkpoint_bytes(model), f"{name}.safetensors",
+                "Download", partial(models.checkpoint_bytes, model), f"{name}.safetensors",
                 key=f"download.{name}", on_click="ignore", width="stretch",
             )  # fmt: skip
         with delete.popover("Delete", width="stretch"):
             st.markdown(f"Delete **{components.plain(name)}** for good?")
             if st.button("Delete it", key=f"delete.{name}", type="primary"):
-                _attempt(lambda name=name: models.delete(name, models.models_root()), f"{name!r} deleted.")
+                _attempt(partial(models.delete, name, models.models_root()), f"{name!r} deleted.")
                 st.rerun()
 
 
@@ -115,9 +117,9 @@ def _load() -> None:
             )
 
 
-def _attempt(action: object, success: str) -> None:
+def _attempt(action: Callable[[], object], success: str) -> None:
     try:
-        action()  # type: ignore[operator]
+        action()
     except ExplorerError as error:
         components.problem(error)
     else:

@@ -13,7 +13,9 @@ ORDERS = ("as in the data set", "largest error first", "by cluster")
 
 def show(shown: Results, spec: figures.MapSpec, chosen: figures.Selection | None) -> None:
     """Draw the gallery of a selection, or say how to make one."""
-    rows = figures.rows_in(chosen, spec.coordinates, spec.rows, spec.groups) if chosen is not None else []
+    rows = np.empty(0, np.int32)
+    if chosen is not None:
+        rows = figures.rows_in(chosen, spec.coordinates, spec.rows, spec.groups)
     if len(rows) == 0:
         three = spec.coordinates.shape[1] == 3
         st.caption(
@@ -22,7 +24,7 @@ def show(shown: Results, spec: figures.MapSpec, chosen: figures.Selection | None
             else "Point at a dot to see its image. Click one, or draw around several with the lasso, to keep them below."
         )
         return
-    table = report.table(shown).iloc[np.asarray(rows)]
+    table = report.table(shown).iloc[rows]
     left, middle, right = st.columns([3, 2, 2], vertical_alignment="bottom")
     left.markdown(f"**{len(rows):,} selected** – original beside reconstruction")
     order = middle.selectbox("Order", ORDERS, key=state.setting("order", ORDERS[0]))

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 
+import numpy as np
 import streamlit as st
 
 from core import figures, report
@@ -185,6 +186,6 @@ def _pending(scene: Scene, job: Job | None) -> Results:
     if coordinates is None or scene.shown.projection is None:
         return scene.shown
     divergence = job.progress.metrics.get("kl_divergence", math.nan) if job.progress is not None else math.nan
-    value = Projection(coordinates, kl_divergence=divergence)
+    value = Projection(np.asarray(coordinates), kl_divergence=divergence)
     forming = replace(scene.shown.projection, value=value, key=f"forming {job.id}")
     return replace(scene.shown, projection=forming)

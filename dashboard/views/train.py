@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.config import AutoencoderConfig, TrainingConfig
+from core.config import AutoencoderConfig, Loss, Optimizer, TrainingConfig
 from core.images import ImageSet, Source
 from core.jobs import Job
 from core.models import Epoch
 from core.pipeline import Plan, TrainSpec, shape_text
 from dashboard import components, controls, library, results, state
 
-LOSSES = {"mse": "MSE (mean squared error)", "l1": "L1 (mean absolute error)", "huber": "Huber"}
-OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
+LOSSES: dict[Loss, str] = {"mse": "MSE (mean squared error)", "l1": "L1 (mean absolute error)", "huber": "Huber"}
+OPTIMIZERS: dict[Optimizer, str] = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
 
 
 def show() -> None:
@@ -118,7 +118,7 @@ def _watch(name: str, polling: bool) -> None:
     else:
         st.success(_outcome(job), icon=":material/check_circle:")
     if job.preview is not None:
-        _curves(job.preview["history"])
+        _curves(job.preview["history"])  # type: ignore[arg-type]
         _improvement(job)
 
 
