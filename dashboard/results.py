@@ -20,6 +20,7 @@ from core.latents import Latents
 from core.models import TrainedModel
 from core.pipeline import CheckpointFile, KeptModel, ModelRef, Plan, Results, Staged, StageName, TrainSpec
 from core.progress import Cancelled
+from core.projection import check_size
 from core.quality import Scores
 from core.store import Store
 
@@ -161,6 +162,7 @@ def look(plan: Plan) -> Look:
     key = pipeline.projection_key(reduced.key, plan.projection)
     seconds = timing.predict_seconds(plan.projection, n, reduced.value.values.shape[1])
     iterative = isinstance(plan.projection, TSNEConfig | UMAPConfig)
+    check_size(plan.projection, n)
     if not store().has("projection", key) and (iterative or seconds > LIVE_SECONDS):
         return Look(plan, here, "projection", seconds)
     here = replace(here, projection=_projection(key, reduced, plan.projection))

@@ -73,6 +73,10 @@ def choose(at, path):
     return at.run()
 
 
+def can_start(at):
+    return any(item.key == "start" for item in at.button)
+
+
 def texts(at):
     return " ".join(
         str(item.value) for kind in (at.error, at.info, at.warning, at.caption, at.markdown) for item in kind
@@ -108,7 +112,7 @@ def test_an_empty_path_says_what_to_do():
     assert "Type the path" in at.info[0].value
 
 
-@pytest.mark.parametrize(("path", "sentence"), [("/no/such/folder", "not a sample"), ("x.npy", "x\\.npy")])
+@pytest.mark.parametrize(("path", "sentence"), [("/no/such/folder", "not a sample"), ("x.npy", "x.npy")])
 def test_a_path_that_is_not_there_is_one_sentence_and_the_sidebar_stays(path, sentence):
     at = choose(page().run(), path)
     settled(at, lambda at: at.error)
@@ -134,7 +138,7 @@ def test_images_without_a_model_lead_to_training(tmp_path):
 
 def test_training_then_exploring_a_tiny_set(tmp_path):
     at = choose(page("train").run(), tiny(tmp_path))
-    settled(at, lambda at: at.button)
+    settled(at, can_start)
     at.session_state["set.train.epochs"] = 2
     at.session_state["set.train.width"] = 4
     at.run()
@@ -152,7 +156,43 @@ def test_training_then_exploring_a_tiny_set(tmp_path):
     assert not at.exception
 
 
-def test_k_is_limited_by_the_images_there_are(tmp_path):
-    at = choose(page("train").run(), tiny(tmp_path, n=9))
-    settled(at, lambda at: at.button)
+def test_nine_images_allow_nine_clusters_and_no_more(tmp_path):
+    from core import models
+    from core.config import AutoencoderConfig, TrainingConfig
+    from core.images import load, parse_source
+    from core.training import train
+
+    path = tiny(tmp_path, n=9)
+    trained = train(load(parse_source(str(path))), AutoencoderConfig(2, 4), TrainingConfig(epochs=1))
+    models.keep(trained, "nine", tmp_path / "models")
+    at = choose(page().run(), path)
+    settled(at, lambda at: at.metric or at.error)
+    slider = next(item for item in at.sidebar.slider if item.label.startswith("k "))
+    assert slider.max == 9
+    # t-SNE of 9 images cannot have the default perplexity: one sentence, and a map that can be made is shown.
+    assert "erplexity" in at.error[0].value
+    assert metric(at, "Images") == "9"
     assert not at.exception
+
+
+def test_settings_survive_a_visit_to_another_page():
+    at = AppTest.from_function(_both, default_timeout=TIMEOUT)
+    at.session_state["set.data"] = "emoji"
+    at.session_state["show"] = "explore"
+    at.run()
+    at.session_state["show"] = "neither"
+    at.run()
+    at.session_state["show"] = "explore"
+    at.run()
+    assert at.sidebar.selectbox[0].value == "emoji"
+
+
+def _both():
+    import streamlit as st
+
+    from dashboard import controls, state
+
+    state.keep_settings()
+    if st.session_state["show"] == "explore":
+        with st.sidebar:
+            controls.data()

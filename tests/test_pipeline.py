@@ -191,5 +191,5 @@ def test_sample_maps_ship_with_the_program(store):
         images = pipeline.images(shipped, plan.source)
         model = pipeline.model(shipped, plan.model, images.value)
         key = pipeline.latents_key(model.value, images.value)
-        assert shipped.has("latents", key)
+        assert shipped.has("latents", key) == (name == "digits")  # the emoji's are made in seconds
         assert shipped.has("projection", pipeline.projection_key(key, plan.projection))

@@ -11,16 +11,17 @@ from core.config import (
     ReductionConfig,
     TruncatedSVDConfig,
     TSNEConfig,
+    UMAPConfig,
 )
 from core.errors import ConfigError
 from core.progress import Callback, Progress, ignore
 from core.projection.checks import checked
 from core.projection.kernel import kernel_pca
 from core.projection.linear import pca, standardize, truncated_svd
-from core.projection.tsne import tsne
-from core.projection.umap_map import umap
+from core.projection.tsne import check_perplexity, tsne
+from core.projection.umap_map import check_neighbors, umap
 
-__all__ = ["Projection", "Reduced", "project", "reduce"]
+__all__ = ["Projection", "Reduced", "check_size", "project", "reduce"]
 
 
 @dataclass(frozen=True)
@@ -93,3 +94,16 @@ def project(values: np.ndarray, config: ProjectionConfig, callback: Callback = i
         callback(Progress(name, 1, 1))
         return Projection(*found)
     return Projection(umap(values, config, callback))
+
+
+def check_size(config: ProjectionConfig, n: int) -> None:
+    """Check, before anything long is begun, that n images are enough for a map.
+
+    Raises
+    ------
+    ConfigError : they are too few; the sentence names the setting and its limit.
+    """
+    if isinstance(config, TSNEConfig):
+        check_perplexity(config.perplexity, n)
+    elif isinstance(config, UMAPConfig):
+        check_neighbors(config.n_neighbors, n)

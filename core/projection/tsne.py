@@ -46,7 +46,7 @@ def tsne(values: np.ndarray, config: TSNEConfig, callback: Callback = ignore) ->
     from openTSNE import TSNEEmbedding
 
     n = len(checked(values))
-    _check_perplexity(config.perplexity, n)
+    check_perplexity(config.perplexity, n)
     total = config.early_exaggeration_iter + config.n_iter
     callback(Progress("t-SNE", 0, total, "iteration"))
     threads = _threads(n)
@@ -100,7 +100,8 @@ class _Report:
         return False
 
 
-def _check_perplexity(perplexity: float, n: int) -> None:
+def check_perplexity(perplexity: float, n: int) -> None:
+    """Raise ConfigError when n images are too few for a perplexity."""
     needed = math.floor(3 * perplexity) + 1
     if n < needed:
         raise ConfigError(f"Perplexity {perplexity:g} needs at least {needed} images; this set has {n}.")

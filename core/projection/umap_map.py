@@ -37,10 +37,7 @@ def umap(values: np.ndarray, config: UMAPConfig, callback: Callback = ignore) ->
     takes a random one where the eigenvectors do not converge, and below 16 images it is the principal components.
     """
     n = len(checked(values))
-    if config.n_neighbors >= n:
-        raise ConfigError(
-            f"n_neighbors {config.n_neighbors} needs at least {config.n_neighbors + 1} images; this set has {n}."
-        )
+    check_neighbors(config.n_neighbors, n)
     epochs = 500 if n <= 10_000 else 200
     callback(Progress("UMAP", 0, epochs, "epoch"))
     known = _neighbors(values, config) if n <= EXACT_LIMIT else (None, None)
@@ -98,11 +95,17 @@ def _fit(layout: object, values: np.ndarray) -> np.ndarray:
     from tqdm.auto import tqdm
 
     try:
-        return layout.fit_transform(values.astype(np.float32))  # type: ignore[attr-defined, no-any-return]
+        return layout.fit_transform(values.astype(np.float32))  # type: ignore[attr-defined]
     except BaseException:
         if layout.tqdm_kwds["file"].stopped:  # type: ignore[attr-defined]
             tqdm.get_lock().release()
         raise
+
+
+def check_neighbors(n_neighbors: int, n: int) -> None:
+    """Raise ConfigError when n images are too few for so many neighbours."""
+    if n_neighbors >= n:
+        raise ConfigError(f"n_neighbors {n_neighbors} needs at least {n_neighbors + 1} images; this set has {n}.")
 
 
 def _neighbors(values: np.ndarray, config: UMAPConfig) -> tuple[np.ndarray, np.ndarray]:
