@@ -92,7 +92,8 @@ class Store:
                 if root == self.root:
                     shutil.rmtree(path, ignore_errors=True)
                 continue
-            _touch(path / "entry.json")
+            if root == self.root:
+                _touch(path / "entry.json")
             return entry
         return None
 
