@@ -1,114 +1,74 @@
-/**
- * Layout and theme of a map. Zoom and camera stay while `view_key` stays (Plotly's `uirevision`).
- */
+/** The look of the map: axes, legend, colours of the page it is on, and what survives a redraw. */
 
-/**
- * Red, green, blue and opacity of a computed CSS colour (any notation a canvas reads).
- * @param {string} color
- * @returns {Uint8ClampedArray}
- */
-function colorParts(color) {
-  const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = 1;
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.fillStyle = color;
-  context.fillRect(0, 0, 1, 1);
-  return context.getImageData(0, 0, 1, 1).data;
+const FONT = 'system-ui, "Source Sans", sans-serif';
+
+const START_CAMERA = { eye: { x: 1.05, y: 1.05, z: 0.7 } };
+
+/** Colours of the page around an element: of its text, and a faint one for grid lines. */
+function themeOf(element) {
+  const text = getComputedStyle(element).color || "rgb(40, 40, 40)";
+  const [r, g, b] = (text.match(/[\d.]+/g) || [40, 40, 40]).map(Number);
+  const dark = 0.299 * r + 0.587 * g + 0.114 * b > 127; // light text means a dark page
+  return { text, grid: `rgba(${r}, ${g}, ${b}, 0.12)`, dark };
 }
 
 /**
- * Colours of the page around an element: its text, and the first background behind it that is not transparent.
- * @param {Element} element
- * @returns {{ink: string, paper: string, grid: string, dark: boolean}}
+ * @param {Frame} frame
+ * @param {{text: string, grid: string}} theme
+ * @param {object|undefined} camera  of the map drawn before, when the view is to be kept
  */
-function pageTheme(element) {
-  let paper = "#ffffff";
-  for (let e = element; e; e = e.parentElement) {
-    const background = getComputedStyle(e).backgroundColor;
-    if (colorParts(background)[3] > 127) {
-      paper = background;
-      break;
-    }
-  }
-  const [r, g, b] = colorParts(paper);
-  const dark = 0.299 * r + 0.587 * g + 0.114 * b < 128;
-  return { ink: getComputedStyle(element).color, paper, grid: dark ? "#8884" : "#8883", dark };
-}
-
-/** An axis with a title, quiet lines and no hover spikes. */
-function axis(title, theme) {
-  return {
-    title: { text: plain(title) },
-    color: theme.ink,
+function buildLayout(frame, theme, camera) {
+  const { header } = frame;
+  const axis = (title) => ({
+    title: { text: plain(title), font: { size: 12 } },
     gridcolor: theme.grid,
-    zerolinecolor: theme.grid,
     zeroline: false,
-  };
-}
-
-/** Axes of a 2-D map: one unit is as long across as up. */
-function flatAxes(axes, theme) {
-  return {
-    xaxis: axis(axes[0], theme),
-    yaxis: { ...axis(axes[1], theme), scaleanchor: "x", scaleratio: 1 },
-  };
-}
-
-/** The scene of a 3-D map; `camera` is copied, as `uirevision` alone loses it after a resize. */
-function scene(axes, theme, viewKey, camera) {
-  const side = (title) => ({ ...axis(title, theme), showspikes: false, showbackground: false });
-  return {
-    scene: {
-      uirevision: viewKey,
-      aspectmode: "auto",
-      dragmode: "orbit",
-      xaxis: side(axes[0]),
-      yaxis: side(axes[1]),
-      zaxis: side(axes[2]),
-      ...(camera ? { camera } : {}),
-    },
-  };
-}
-
-/**
- * The layout of a frame.
- * @param {object} header  of the frame
- * @param {object} theme
- * @param {{camera: object|undefined, selections: object[], canSelect: boolean}} kept  what stays from the last drawing
- */
-function buildLayout(header, theme, { camera, selections, canSelect }) {
-  const legend = { bgcolor: "rgba(0,0,0,0)", font: { color: theme.ink }, itemsizing: "constant", tracegroupgap: 0 };
-  const title = (text) => ({ text: plain(text, 40), font: { color: theme.ink } });
-  return {
+    tickfont: { size: 10 },
+    color: theme.text,
+  });
+  const layout = {
     autosize: true,
-    margin: header.dim === 3 ? { l: 0, r: 0, t: 30, b: 0 } : { l: 55, r: 10, t: 30, b: 45 },
+    uirevision: header.view_key,
+    selectionrevision: header.key,
+    selections: [],
+    hovermode: "closest",
+    hoverdistance: 12,
+    dragmode: header.dim === 3 ? "orbit" : "lasso",
+    margin: header.dim === 3 ? { l: 0, r: 0, t: 24, b: 0 } : { l: 44, r: 8, t: 24, b: 36 },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
-    font: { color: theme.ink, family: "inherit" },
-    uirevision: header.view_key,
-    selectionrevision: header.view_key,
-    selections: header.dim === 3 ? [] : selections,
-    newselection: { line: { color: theme.ink, width: 1.5, dash: "dot" } },
-    hovermode: "closest",
-    dragmode: canSelect ? "lasso" : "pan",
-    modebar: { uirevision: "map", bgcolor: "rgba(0,0,0,0)", color: theme.dark ? "#bbb" : "#666", activecolor: theme.ink },
-    showlegend: true,
-    legend: { ...legend, title: title(header.color.title), uirevision: [header.color.title, header.color.names].join() },
-    ...(header.symbol
-      ? { legend2: { ...legend, title: title(header.symbol.title), y: 0, yanchor: "bottom", itemclick: false, itemdoubleclick: false } }
-      : {}),
-    ...(header.dim === 3 ? scene(header.axes, theme, header.view_key, camera) : flatAxes(header.axes, theme)),
+    font: { family: FONT, color: theme.text, size: 12 },
+    showlegend: header.color.kind === "category" || Boolean(header.symbol),
+    legend: {
+      title: { text: plain(header.color.title) },
+      uirevision: `${header.dim} ${header.color.title} ${(header.color.names ?? []).length}`,
+      itemsizing: "constant",
+      bgcolor: "rgba(0,0,0,0)",
+      groupclick: "toggleitem",
+    },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: theme.text, activecolor: "#0072b2", uirevision: header.dim },
+    newselection: { line: { color: theme.text, width: 1.5 } },
   };
+  if (header.dim === 3) {
+    const names = ["xaxis", "yaxis", "zaxis"];
+    layout.scene = { aspectmode: "data", uirevision: header.view_key };
+    names.forEach((name, i) => (layout.scene[name] = { ...axis(header.axes[i]), backgroundcolor: "rgba(0,0,0,0)" }));
+    layout.scene.camera = camera ?? START_CAMERA; // uirevision alone loses it once a resize has filled it in
+  } else {
+    layout.xaxis = axis(header.axes[0]);
+    layout.yaxis = { ...axis(header.axes[1]), scaleanchor: "x" }; // equal units, so that distances can be compared
+  }
+  return layout;
 }
 
-/** Plotly's settings: the wheel zooms, the tool bar is always there. */
-function plotConfig(canSelect) {
+/** Buttons and behaviour of the plot. */
+function plotConfig() {
   return {
-    displayModeBar: true,
+    responsive: false, // a ResizeObserver does this, also when the window stays as it is
     displaylogo: false,
     scrollZoom: true,
-    responsive: false, // a ResizeObserver does it, for tabs and side bars as well
-    editSelection: false,
-    modeBarButtonsToRemove: canSelect ? [] : ["select2d", "lasso2d"],
+    doubleClick: "reset+autosize",
+    modeBarButtonsToRemove: ["autoScale2d", "hoverClosest3d", "resetCameraLastSave3d", "sendChartToCloud"],
+    toImageButtonOptions: { format: "png", scale: 2, filename: "embedding-explorer" },
   };
 }

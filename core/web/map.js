@@ -1,196 +1,130 @@
-/**
- * The map: draws frames with Plotly, shows a card at the hovered point, reports what is selected.
- */
+/** A map in an element: draws frames, keeps zoom and camera, follows the element's size. */
 
-/** Wait until the browser has painted, so that a slider that is dragged draws only its newest state. */
+const PRELOADED = 4; // sheets
+
+/** Wait until the browser has painted, so that a dragged slider skips to its newest frame. */
 function painted() {
   return new Promise((done) => {
     requestAnimationFrame(() => requestAnimationFrame(done));
-    setTimeout(done, 1000); // a page in the background has no animation frames
+    setTimeout(done, 500); // a hidden tab paints nothing
   });
-}
-
-/** Call `work` when the browser has nothing else to do. */
-function whenIdle(work) {
-  if (window.requestIdleCallback) window.requestIdleCallback(work, { timeout: 3000 });
-  else setTimeout(work, 500);
-}
-
-/** The elements of a map inside `root`: the graph, a message, and the ring around the hovered point. */
-function mapElements(root, height) {
-  const make = (className) => {
-    const element = document.createElement("div");
-    element.className = className;
-    return element;
-  };
-  const [gd, message, ring] = ["ee-plot", "ee-message", "ee-ring"].map(make);
-  gd.tabIndex = 0;
-  gd.setAttribute("role", "group");
-  message.textContent = "Loading the map …";
-  ring.hidden = true;
-  root.classList.add("ee-map");
-  if (height) root.style.height = `${height}px`;
-  root.replaceChildren(gd, message, ring);
-  return { gd, message, ring };
 }
 
 /**
- * Show the hovered point: card beside the pointer, ring around the point.
- * @param {object} map  state of `mountMap`
- */
-function hovering(map) {
-  const { gd, ring, card } = map;
-  let pointer = { x: 0, y: 0 };
-  const hide = () => {
-    map.hovered = -1;
-    ring.hidden = true;
-    card.hide();
-  };
-  const track = (e) => {
-    pointer = { x: e.clientX, y: e.clientY };
-  };
-  const show = (event) => {
-    const point = event.points?.[0];
-    const i = point ? map.places[point.curveNumber]?.[point.pointNumber] : undefined;
-    if (i === undefined) return;
-    map.hovered = i;
-    card.show(describePoint(map.frame, i), map.frame.header.image, pointer);
-    const at = pointPosition(gd, point);
-    ring.hidden = !at;
-    if (at) Object.assign(ring.style, { left: `${at.x}px`, top: `${at.y}px` });
-  };
-  gd.addEventListener("pointermove", track, true);
-  gd.addEventListener("pointerleave", hide);
-  gd.addEventListener("wheel", hide, { passive: true, capture: true });
-  gd.on("plotly_hover", show);
-  gd.on("plotly_unhover", hide);
-  map.hideCard = hide;
-}
-
-/** Report clicks, lasso and box to `options.select`; Escape clears. */
-function selecting(map) {
-  const { gd, options } = map;
-  const send = (selection) => {
-    map.selection = selection.kind;
-    options.select(selection);
-  };
-  map.clearSelection = () => {
-    if (map.selection !== "none") send({ kind: "none" });
-  };
-  const pick = (i) => send({ kind: "point", row: map.frame.arrays.row[i] });
-  onPointClick(gd, () => (map.frame.header.dim === 3 ? map.hovered : -1), pick);
-  gd.on("plotly_click", (event) => {
-    const point = event.points?.[0];
-    const i = point && map.places[point.curveNumber]?.[point.pointNumber];
-    if (map.frame.header.dim === 2 && i !== undefined) pick(i);
-  });
-  gd.on("plotly_selected", (event) => {
-    const { color } = map.frame.header;
-    const selection = selectionOf(event, color.kind === "number" ? [] : hiddenGroups(gd, color.names.length));
-    if (selection) send(selection);
-  });
-  gd.on("plotly_deselect", map.clearSelection);
-  gd.addEventListener("keydown", async (e) => {
-    if (e.key !== "Escape" || map.selection === "none") return;
-    await map.plotly.update(gd, { selectedpoints: null }, { selections: [] });
-    map.clearSelection();
-  });
-}
-
-/** Keep the graph as large as its place, and in the colours of the page. */
-function following(map) {
-  const fit = () => {
-    const { width, height } = map.gd._fullLayout ?? {};
-    const [w, h] = [map.gd.offsetWidth, map.gd.offsetHeight];
-    if (w && h && (Math.abs(w - width) > 2 || Math.abs(h - height) > 2)) map.plotly.Plots.resize(map.gd);
-  };
-  const observer = new ResizeObserver(() => requestAnimationFrame(fit));
-  observer.observe(map.gd);
-  const recolor = () => map.frame && themeKey(pageTheme(map.root)) !== map.themeKey && map.enqueue(map.frame);
-  const scheme = window.matchMedia("(prefers-color-scheme: dark)");
-  scheme.addEventListener("change", recolor);
-  map.root.addEventListener("pointerenter", recolor);
-  return () => {
-    observer.disconnect();
-    scheme.removeEventListener("change", recolor);
-    map.root.removeEventListener("pointerenter", recolor);
-  };
-}
-
-/** @returns {string} a text that changes when the theme does */
-const themeKey = (theme) => `${theme.ink} ${theme.paper}`;
-
-/** Draw one frame, unless it is what is there already. */
-async function drawFrame(map, frame) {
-  const { header } = frame;
-  const theme = pageTheme(map.root);
-  if (header.key === map.key && themeKey(theme) === map.themeKey) return;
-  const last = map.frame?.header;
-  const sameView = last?.view_key === header.view_key && last?.dim === header.dim;
-  const canSelect = Boolean(map.options.select);
-  const kept = {
-    canSelect,
-    camera: sameView ? map.gd.layout?.scene?.camera : undefined,
-    selections: (sameView && map.gd.layout?.selections) || [],
-  };
-  const { traces, places } = buildTraces(frame, theme.ink);
-  map.hideCard?.();
-  Object.assign(map, { frame, places, key: header.key, themeKey: themeKey(theme) });
-  await map.plotly.react(map.gd, traces, buildLayout(header, theme, kept), plotConfig(canSelect));
-  if (!map.hideCard) {
-    hovering(map);
-    if (canSelect) selecting(map);
-    map.stopFollowing = following(map);
-    if (header.image) whenIdle(() => map.card.preload(Math.floor(frame.arrays.row[0] / header.image.page)));
-  } else if (!sameView && map.selection !== "point") map.clearSelection?.();
-  map.gd.setAttribute("aria-label", `Map of ${header.n} images`);
-  map.ring.style.color = theme.ink;
-  map.message.hidden = true;
-  await painted();
-  map.root.dataset.drawn = header.key;
-}
-
-/**
- * Put a map into an element.
- *
- * @param {HTMLElement} root
- * @param {object} options
- * @param {() => Promise<object>} options.plotly  gives the Plotly library
- * @param {(page: number) => string} options.sheet  URL of sprite sheet `page`
- * @param {null|((selection: object) => void)} options.select  told of every selection; null: nothing can be selected
- * @param {number} [options.height]  px; without it the map fills `root`
- * @returns {{draw: (bytes: Uint8Array) => Promise<void>, destroy: () => void}}
+ * @param {HTMLElement} root  emptied and filled with the map
+ * @param {{plotly: () => Promise<object>, sheet: (page: number) => string,
+ *          select: ((selection: object) => void)|null}} options
+ * @returns {{draw(bytes: Uint8Array): void, options: object, destroy(): void}}
  */
 function mountMap(root, options) {
-  const map = { root, options, ...mapElements(root, options.height), card: hoverCard(options.sheet) };
-  Object.assign(map, { hovered: -1, selection: "none", frame: null, next: null, gone: false });
-  let running = Promise.resolve();
-  const work = async () => {
-    map.plotly ??= await options.plotly();
-    while (map.next && !map.gone) {
-      const frame = map.next;
-      map.next = null;
-      await drawFrame(map, frame);
-    }
-  };
-  map.enqueue = (frame) => {
-    map.next = frame; // what waits and is not drawn yet is skipped
-    running = running.then(work).catch((error) => {
-      console.error(error);
-      Object.assign(map.message, { hidden: false, textContent: `The map could not be drawn: ${error.message}` });
+  const plot = document.createElement("div");
+  const ring = document.createElement("div");
+  const message = document.createElement("div");
+  plot.className = "ee-plot";
+  plot.tabIndex = 0;
+  plot.setAttribute("aria-label", "Map of the images");
+  ring.className = "ee-ring";
+  ring.hidden = true;
+  message.className = "ee-message";
+  message.textContent = "Drawing the map …";
+  root.classList.add("ee-map");
+  root.replaceChildren(plot, ring, message);
+
+  const card = hoverCard((page) => options.sheet(page));
+  let Plotly = null;
+  let detach = null;
+  let observer = null;
+  let next = null; // newest frame that is not drawn yet
+  let shown = null; // frame on screen
+  let members = [];
+  let text = ""; // colour of the page's text when last drawn
+  let chain = Promise.resolve();
+  let gone = false;
+
+  const index = (point) => members[point.curveNumber]?.[point.pointNumber] ?? -1;
+
+  async function drawNewest() {
+    if (gone || !next) return;
+    const frame = next;
+    next = null;
+    const theme = themeOf(root);
+    if (frame.header.key === shown?.header.key && theme.text === text) return;
+    Plotly ??= await options.plotly();
+    text = theme.text;
+    card.element.dataset.theme = theme.dark ? "dark" : "light";
+    const same = shown?.header.view_key === frame.header.view_key && shown?.header.dim === frame.header.dim;
+    const camera = same ? plot.layout?.scene?.camera : undefined;
+    const built = buildTraces(frame, theme);
+    card.hide();
+    ring.hidden = true;
+    if (shown && shown.header.dim !== frame.header.dim) release();
+    await Plotly.react(plot, [...built.traces, ...symbolLegend(frame, theme)], buildLayout(frame, theme, camera), plotConfig());
+    shown = frame;
+    members = built.members;
+    message.hidden = true;
+    attach();
+    await painted();
+    root.dataset.drawn = frame.header.key;
+  }
+
+  /** Fetch the pictures once the pointer is near them, not with the first view of the page. */
+  function preload() {
+    if (shown && themeOf(root).text !== text) enqueue(shown); // the page has changed from light to dark
+    const image = shown?.header.image;
+    for (let page = 0; image && page < Math.min(image.pages, PRELOADED); page++) card.preload(page);
+  }
+
+  /** Listen to the plot, once it is one. */
+  function attach() {
+    if (detach) return;
+    detach = attachPicking(plot, { frame: () => shown, index, card, ring, select: (value) => options.select?.(value) });
+    observer = new ResizeObserver(() => {
+      const full = plot._fullLayout;
+      if (!full || !plot.offsetWidth) return;
+      if (Math.abs(plot.offsetWidth - full.width) > 1 || Math.abs(plot.offsetHeight - full.height) > 1) {
+        Plotly.Plots.resize(plot);
+      }
     });
-    return running;
-  };
-  root.eeMap = { gd: map.gd };
+    observer.observe(plot);
+    plot.addEventListener("pointerenter", preload);
+  }
+
+  function enqueue(frame) {
+    next = frame;
+    chain = chain.then(drawNewest).catch((error) => {
+      console.error(error);
+      message.hidden = false;
+      message.textContent = `The map could not be drawn: ${error.message}`;
+    });
+  }
+
+  function release() {
+    detach?.();
+    observer?.disconnect();
+    plot.removeEventListener("pointerenter", preload);
+    detach = observer = null;
+    Plotly?.purge(plot);
+  }
+
+  root.eeMap = { gd: plot, pointOf: (row) => pointOf(members, shown, row) };
   return {
-    draw: (bytes) => map.enqueue(decodeFrame(bytes)),
+    options,
+    draw: (bytes) => enqueue(decodeFrame(bytes)),
     destroy() {
-      map.gone = true;
-      map.stopFollowing?.();
-      map.card.remove();
-      map.plotly?.purge(map.gd);
+      gone = true;
+      release();
+      card.remove();
       root.replaceChildren();
-      delete root.eeMap;
     },
   };
+}
+
+/** Trace and point number of a row of the data set, or null when it is not drawn. */
+function pointOf(members, frame, row) {
+  const i = frame ? frame.arrays.row.indexOf(row) : -1;
+  for (let curve = 0; i >= 0 && curve < members.length; curve++) {
+    const point = members[curve].indexOf(i);
+    if (point >= 0) return { curve, point };
+  }
+  return null;
 }

@@ -1,78 +1,88 @@
-/**
- * From what the pointer does on a Plotly graph to points and selections.
- */
+/** What the pointer does on the map: hover, click, lasso and box, told to the card and to the page. */
 
-const CLICK_PX = 5; // a pointer that moved further was dragging
+const CLICK_PX = 5; // a pointer that moved further was a drag
 
 /**
- * Where a point is drawn, in px from the graph's top left corner.
- * @param {object} gd  the Plotly graph
- * @param {object} point  with curveNumber and pointNumber
- * @returns {{x: number, y: number}|null}  null when behind the camera
+ * Attach the events of a plot.
+ * @param {HTMLElement} plot  Plotly's element
+ * @param {{frame: () => Frame, index: (point: object) => number, card: object, ring: HTMLElement,
+ *          select: ((selection: object) => void)|null}} on
+ * @returns {() => void} detach
  */
-function pointPosition(gd, { curveNumber, pointNumber }) {
-  const trace = gd._fullData[curveNumber];
-  const layout = gd._fullLayout;
-  if (trace.type !== "scatter3d") {
-    const { xaxis, yaxis } = layout;
-    return { x: xaxis._offset + xaxis.d2p(trace.x[pointNumber]), y: yaxis._offset + yaxis.d2p(trace.y[pointNumber]) };
-  }
-  const { glplot, dataScale, container } = layout.scene._scene;
-  const { model, view, projection } = glplot.cameraParams;
-  let v = [trace.x, trace.y, trace.z].map((values, k) => values[pointNumber] * dataScale[k]);
-  v = [model, view, projection].reduce(
-    (p, m) => [0, 1, 2, 3].map((a) => m[a] * p[0] + m[4 + a] * p[1] + m[8 + a] * p[2] + m[12 + a] * p[3]),
-    [...v, 1],
-  );
-  if (v[3] <= 0) return null;
-  const [box, origin] = [container.getBoundingClientRect(), gd.getBoundingClientRect()];
-  return {
-    x: box.left - origin.left + box.width * (0.5 + (0.5 * v[0]) / v[3]),
-    y: box.top - origin.top + box.height * (0.5 - (0.5 * v[1]) / v[3]),
+function attachPicking(plot, on) {
+  let hovered = -1;
+  let pressed = null;
+
+  const leave = () => {
+    hovered = -1;
+    on.card.hide();
+    on.ring.hidden = true;
   };
-}
-
-/** @returns {number[]} the groups switched off in the legend */
-function hiddenGroups(gd, groups) {
-  const hidden = [];
-  for (let g = 0; g < groups; g++) if (gd._fullData[g].visible !== true) hidden.push(g);
-  return hidden;
-}
-
-/**
- * What Plotly says of a lasso or box, as a selection.
- * @param {object|undefined} event  of plotly_selected
- * @param {number[]} hidden
- * @returns {object|null}
- */
-function selectionOf(event, hidden) {
-  const [kind, area] = event?.lassoPoints ? ["lasso", event.lassoPoints] : ["box", event?.range];
-  if (!area?.x || !area?.y) return null;
-  return { kind, x: Array.from(area.x), y: Array.from(area.y), hidden };
-}
-
-/**
- * Call `pick` when the pointer is pressed and released on a hovered point. (3-D: Plotly's own click comes from its render
- * loop while any button is down, so also when a rotation passes over points, and misses fast clicks.)
- * @param {HTMLElement} gd
- * @param {() => number} hovered  index of the hovered point or -1
- * @param {(i: number) => void} pick
- * @returns {() => void} stops it
- */
-function onPointClick(gd, hovered, pick) {
-  let down = null;
-  const press = (e) => {
-    down = { x: e.clientX, y: e.clientY, point: hovered() };
+  const hover = (event) => {
+    const point = event.points?.[0];
+    const i = point ? on.index(point) : -1;
+    if (i < 0) return;
+    hovered = i;
+    const { header } = on.frame();
+    on.card.show(describePoint(on.frame(), i), header.image, pointerOf(event, point, plot));
+    moveRing(on.ring, plot, point, header.dim);
   };
-  const release = (e) => {
-    const still = down && Math.hypot(e.clientX - down.x, e.clientY - down.y) < CLICK_PX;
-    if (still && down.point >= 0) pick(down.point);
-    down = null;
+  const send = (selection) => on.select?.(selection);
+  const pick = (i) => i >= 0 && send({ kind: "point", row: on.frame().arrays.row[i] });
+  const click = (event) => on.frame().header.dim === 2 && event.points?.[0] && pick(on.index(event.points[0]));
+  const selected = (event) => {
+    if (!event) return;
+    const hidden = hiddenGroups(plot, on.frame());
+    if (event.lassoPoints) send({ kind: "lasso", x: [...event.lassoPoints.x], y: [...event.lassoPoints.y], hidden });
+    else if (event.range) send({ kind: "box", x: [...event.range.x], y: [...event.range.y], hidden });
   };
-  gd.addEventListener("pointerdown", press, true);
-  gd.addEventListener("pointerup", release, true);
+  const deselect = () => send({ kind: "none" });
+  // gl3d emits clicks while any button is down and misses fast ones: take the pointer and the hovered point instead.
+  const down = (event) => (pressed = { x: event.clientX, y: event.clientY, i: hovered });
+  const up = (event) => {
+    const still = pressed && Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y) < CLICK_PX;
+    if (still && on.frame().header.dim === 3) pick(pressed.i);
+    pressed = null;
+  };
+  const key = (event) => event.key === "Escape" && (leave(), deselect());
+
+  const events = { plotly_hover: hover, plotly_unhover: leave, plotly_click: click, plotly_selected: selected,
+    plotly_deselect: deselect, plotly_relayouting: leave };
+  for (const [name, listener] of Object.entries(events)) plot.on(name, listener);
+  plot.addEventListener("pointerdown", down, true);
+  plot.addEventListener("pointerup", up, true);
+  plot.addEventListener("pointerleave", leave);
+  plot.addEventListener("keydown", key);
   return () => {
-    gd.removeEventListener("pointerdown", press, true);
-    gd.removeEventListener("pointerup", release, true);
+    for (const [name, listener] of Object.entries(events)) plot.removeListener?.(name, listener);
+    plot.removeEventListener("pointerdown", down, true);
+    plot.removeEventListener("pointerup", up, true);
+    plot.removeEventListener("pointerleave", leave);
+    plot.removeEventListener("keydown", key);
   };
+}
+
+/** Where the pointer is, in client px; a 3-D hover has no event of its own but the point's box. */
+function pointerOf(event, point, plot) {
+  const mouse = event.event;
+  if (mouse?.clientX !== undefined) return { x: mouse.clientX, y: mouse.clientY };
+  const box = plot.getBoundingClientRect();
+  return { x: box.left + (point.bbox?.x1 ?? 0), y: box.top + (point.bbox?.y0 ?? 0) };
+}
+
+/** Put a ring around the hovered point of a 2-D map. */
+function moveRing(ring, plot, point, dim) {
+  ring.hidden = dim === 3;
+  if (dim === 3) return;
+  const { xaxis, yaxis } = plot._fullLayout;
+  ring.style.left = `${xaxis._offset + xaxis.l2p(point.x)}px`;
+  ring.style.top = `${yaxis._offset + yaxis.l2p(point.y)}px`;
+}
+
+/** Groups that are switched off in the legend. */
+function hiddenGroups(plot, frame) {
+  if (frame.header.color.kind !== "category") return [];
+  return plot._fullData
+    .map((trace, k) => (trace.visible === true ? -1 : k))
+    .filter((k) => k >= 0 && k < frame.header.color.names.length);
 }

@@ -1,125 +1,103 @@
-/**
- * Plotly traces of a frame: one a group with a constant colour, which draws several times faster than one with a colour
- * a point and gives a legend that toggles. Each comes with the frame's index of each of its points.
- */
+/** Turning a frame into Plotly traces: one a group with one colour, which draws several times faster than colour arrays. */
 
-const NO_VALUE = "#8c8c8c"; // points without a number
-const SHAPES = ["circle", "diamond", "square", "cross", "x", "circle-open", "diamond-open", "square-open"]; // 2-D and 3-D
+const SYMBOLS_2D = ["circle", "square", "diamond", "cross", "x", "triangle-up", "star", "pentagon", "hourglass", "triangle-down"];
+const SYMBOLS_3D = ["circle", "square", "diamond", "cross", "x", "circle-open", "square-open", "diamond-open"];
+const MISSING_COLOR = "#9a9a9a";
 
-/** @returns {string} shape of symbol `i`; they repeat after eight */
-const shapeOf = (i) => SHAPES[i % SHAPES.length];
-
-/**
- * Values at some places.
- * @template {Float32Array|Int32Array|Uint8Array} T
- * @param {T} values
- * @param {Uint32Array} places
- * @returns {T}
- */
-function take(values, places) {
-  const out = new values.constructor(places.length);
-  for (let i = 0; i < places.length; i++) out[i] = values[places[i]];
+/** Values of an array at some indices, as the array's own type. */
+function take(array, indices) {
+  const out = new array.constructor(indices.length);
+  for (let i = 0; i < indices.length; i++) out[i] = array[indices[i]];
   return out;
 }
 
-/**
- * The places of each value 0..count-1.
- * @param {ArrayLike<number>} values
- * @param {number} count
- * @returns {Uint32Array[]}
- */
-function placesOf(values, count) {
+/** Indices of the points of each group; for numbers those with a value, then those without. */
+function membersOf(frame) {
+  const { header, arrays } = frame;
+  const number = header.color.kind === "number";
+  const group = number ? Int32Array.from(arrays.value, (v) => (Number.isFinite(v) ? 0 : 1)) : arrays.group;
+  const count = number ? 2 : header.color.names.length;
   const sizes = new Uint32Array(count);
-  for (let i = 0; i < values.length; i++) sizes[values[i]]++;
-  const places = Array.from(sizes, (size) => new Uint32Array(size));
+  for (const g of group) sizes[g]++;
+  const members = Array.from(sizes, (size) => new Uint32Array(size));
   sizes.fill(0);
-  for (let i = 0; i < values.length; i++) places[values[i]][sizes[values[i]]++] = i;
-  return places;
+  for (let i = 0; i < group.length; i++) members[group[i]][sizes[group[i]]++] = i;
+  return members;
+}
+
+/** How the points of one trace look. */
+function markerOf(frame, indices, color) {
+  const { header, arrays } = frame;
+  const flat = header.dim === 2;
+  const marker = {
+    size: flat ? header.point_size : Math.max(1, header.point_size * 0.5),
+    color,
+    opacity: flat ? header.opacity : 1, // below 1, WebGL paints 3-D points in draw order and not by depth
+    line: { width: 0 },
+  };
+  if (header.symbol) {
+    const shapes = flat ? SYMBOLS_2D : SYMBOLS_3D;
+    marker.symbol = Array.from(indices, (i) => shapes[arrays.symbol[i] % shapes.length]);
+  }
+  return marker;
+}
+
+/** The part of a marker that shows numbers as colours, with the bar beside the map. */
+function colorBar(frame, indices, theme) {
+  const { scale, min, max, title } = frame.header.color;
+  return {
+    color: take(frame.arrays.value, indices),
+    colorscale: scale,
+    cmin: min,
+    cmax: max > min ? max : min + 1,
+    colorbar: { title: { text: plain(title), side: "right" }, thickness: 14, outlinewidth: 0, tickcolor: theme.text },
+  };
 }
 
 /**
- * What the points of every trace have in common.
  * @param {Frame} frame
- * @param {Uint32Array} places
- * @param {object} marker
+ * @param {{text: string, grid: string}} theme
+ * @returns {{traces: object[], members: Uint32Array[]}} traces, and of each the frame indices of its points
  */
-function pointTrace({ header, arrays }, places, marker) {
-  const solid = header.dim === 3; // 3-D points below opacity 1 are painted in draw order, not by depth
-  const trace = {
-    type: solid ? "scatter3d" : hasWebGL() ? "scattergl" : "scatter",
+function buildTraces(frame, theme) {
+  const { header, arrays } = frame;
+  const members = membersOf(frame);
+  const traces = members.map((indices, k) => {
+    const number = header.color.kind === "number";
+    const name = number ? (k === 0 ? header.color.title : "(none)") : header.color.names[k];
+    const trace = {
+      type: header.dim === 3 ? "scatter3d" : "scattergl",
+      mode: "markers",
+      name: plain(name, 32),
+      x: take(arrays.x, indices),
+      y: take(arrays.y, indices),
+      hoverinfo: "none",
+      marker: markerOf(frame, indices, number ? MISSING_COLOR : header.color.colors[k]),
+      showlegend: !number && indices.length > 0,
+    };
+    if (header.dim === 3) trace.z = take(arrays.z, indices);
+    else trace.unselected = { marker: { opacity: Math.min(0.12, header.opacity) } };
+    if (number && k === 0) Object.assign(trace.marker, colorBar(frame, indices, theme));
+    return trace;
+  });
+  return { traces, members };
+}
+
+/** Traces that only explain the shapes in the legend. */
+function symbolLegend(frame, theme) {
+  const { symbol, dim } = frame.header;
+  if (!symbol) return [];
+  const shapes = dim === 2 ? SYMBOLS_2D : SYMBOLS_3D;
+  return symbol.names.slice(0, 30).map((name, k) => ({
+    type: dim === 3 ? "scatter3d" : "scattergl",
     mode: "markers",
-    hoverinfo: "none", // the card shows it all; events still come
-    x: take(arrays.x, places),
-    y: take(arrays.y, places),
-    marker: { size: header.point_size, opacity: solid ? 1 : header.opacity, line: { width: 0 }, ...marker },
-  };
-  if (solid) trace.z = take(arrays.z, places);
-  else trace.unselected = { marker: { opacity: 0.12 } };
-  if (header.symbol) trace.marker.symbol = Array.from(places, (i) => shapeOf(arrays.symbol[i]));
-  return trace;
-}
-
-/** A trace a category, in the order of the names; empty ones stay out of the legend. */
-function categoryTraces(frame) {
-  const { color } = frame.header;
-  const places = placesOf(frame.arrays.group, color.names.length);
-  const traces = places.map((some, g) => ({
-    ...pointTrace(frame, some, { color: color.colors[g] }),
-    name: plain(color.names[g], 40),
-    showlegend: some.length > 0,
-  }));
-  return { traces, places };
-}
-
-/** One trace with a colour bar, and a gray one for the points without a value. */
-function numberTraces(frame) {
-  const { color } = frame.header;
-  const { value } = frame.arrays;
-  const places = placesOf(Uint8Array.from(value, (v) => (Number.isNaN(v) ? 1 : 0)), 2);
-  const marker = {
-    color: take(value, places[0]),
-    colorscale: color.scale,
-    cmin: color.min,
-    cmax: color.max,
-    colorbar: { title: { text: plain(color.title), side: "right" }, thickness: 14, outlinewidth: 0 },
-  };
-  const traces = [
-    { ...pointTrace(frame, places[0], marker), name: plain(color.title), showlegend: false },
-    { ...pointTrace(frame, places[1], { color: NO_VALUE }), name: "no value", showlegend: places[1].length > 0 },
-  ];
-  return { traces, places };
-}
-
-/** Traces without points, for the legend of the shapes. */
-function symbolKeys({ header }, ink) {
-  if (!header.symbol) return [];
-  const solid = header.dim === 3;
-  return header.symbol.names.map((name, i) => ({
-    type: solid ? "scatter3d" : "scatter",
-    mode: "markers",
-    hoverinfo: "skip",
-    legend: "legend2",
-    name: plain(name, 40),
+    name: plain(name, 32),
     x: [null],
     y: [null],
-    ...(solid ? { z: [null] } : {}),
-    marker: { symbol: shapeOf(i), color: ink, size: 8 },
+    ...(dim === 3 ? { z: [null] } : {}),
+    hoverinfo: "skip",
+    legendgroup: "shapes",
+    ...(k === 0 ? { legendgrouptitle: { text: plain(symbol.title) } } : {}),
+    marker: { symbol: shapes[k % shapes.length], color: theme.text, size: 7 },
   }));
-}
-
-/**
- * All traces of a frame; `places[t]` are the frame's indices of the points of trace t.
- * @param {Frame} frame
- * @param {string} ink  colour of text
- * @returns {{traces: object[], places: Uint32Array[]}}
- */
-function buildTraces(frame, ink) {
-  const { traces, places } = frame.header.color.kind === "number" ? numberTraces(frame) : categoryTraces(frame);
-  return { traces: [...traces, ...symbolKeys(frame, ink)], places };
-}
-
-/** @returns {boolean} whether this browser draws WebGL; without it 2-D maps are drawn as SVG */
-function hasWebGL() {
-  hasWebGL.known ??= Boolean(document.createElement("canvas").getContext("webgl"));
-  return hasWebGL.known;
 }
