@@ -80,7 +80,9 @@ def test_tsne_keeps_groups_together_and_repeats_itself(dimensions):
 @pytest.mark.parametrize("init", ["pca", "random", "spectral"])
 @pytest.mark.parametrize("metric", ["euclidean", "cosine", "manhattan"])
 def test_tsne_with_every_start_and_metric(init, metric):
-    found = project(blobs()[0], TSNEConfig(2, perplexity=5, n_iter=20, early_exaggeration_iter=10, init=init, metric=metric))
+    found = project(
+        blobs()[0], TSNEConfig(2, perplexity=5, n_iter=20, early_exaggeration_iter=10, init=init, metric=metric)
+    )
     assert np.isfinite(found.coordinates).all()
 
 

@@ -56,7 +56,9 @@ def test_silhouette_of_a_sample_is_near_that_of_all():
     rng = np.random.default_rng(0)
     clusters = (np.arange(3000) % 2).astype(np.int32)
     values = rng.normal(0, 1, (3000, 2)) + 6 * clusters[:, None]
-    assert quality.silhouette(values, clusters, sample=500) == pytest.approx(quality.silhouette(values, clusters, 3000), abs=0.03)
+    assert quality.silhouette(values, clusters, sample=500) == pytest.approx(
+        quality.silhouette(values, clusters, 3000), abs=0.03
+    )
 
 
 def test_scores_leave_out_what_cannot_be_known():

@@ -5,7 +5,13 @@ from core.timing import predict_seconds
 
 
 def test_pca_and_kmeans_of_the_samples_follow_a_slider():
-    for config in (PCAConfig(2), KernelPCAConfig(2), ReductionConfig(), ReductionConfig(True, PCAConfig(10)), ClusterConfig()):
+    for config in (
+        PCAConfig(2),
+        KernelPCAConfig(2),
+        ReductionConfig(),
+        ReductionConfig(True, PCAConfig(10)),
+        ClusterConfig(),
+    ):
         assert predict_seconds(config, 5000, 32) < 2
 
 

@@ -1,0 +1,153 @@
+"""Models: kept and loaded bit by bit; files from elsewhere are checked and never unpickled."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from core import autoencoders, models
+from core.config import AutoencoderConfig, TrainingConfig, to_json
+from core.errors import CheckpointError, ConfigError
+from core.models import Epoch, TrainedModel
+from core.store import Entry
+
+CONFIG = AutoencoderConfig(3, 4)
+SHAPE = (8, 9, 1)
+
+
+@pytest.fixture(scope="module")
+def model():
+    """An untrained autoencoder with a made-up history."""
+    module = autoencoders.build(CONFIG, SHAPE)
+    history = (Epoch(1, 0.5, 0.6, 1.0), Epoch(2, 0.25, None, 1.0))
+    return TrainedModel(CONFIG, TrainingConfig(epochs=2), SHAPE, autoencoders.to_weights(module), history, "made up")
+
+
+def same(a, b):
+    assert set(a.weights) == set(b.weights)
+    for name, array in a.weights.items():
+        assert array.shape == b.weights[name].shape and array.dtype == b.weights[name].dtype
+        np.testing.assert_array_equal(array, b.weights[name])
+    assert replace(a, weights={}).__dict__ == replace(b, weights={}).__dict__
+    assert a.fingerprint == b.fingerprint
+
+
+def test_saved_kept_and_written_models_come_back_bit_by_bit(model, tmp_path):
+    models.save(model, tmp_path / "saved")
+    same(model, models.load(tmp_path / "saved"))
+    same(model, models.read_checkpoint(tmp_path / "saved"))
+    models.write_checkpoint(model, tmp_path / "one.safetensors")
+    same(model, models.read_checkpoint(tmp_path / "one.safetensors"))
+    arrays, info = models.to_entry(model)
+    same(model, models.from_entry(Entry(arrays, json.loads(json.dumps(info)), 0.0)))
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_fingerprint_follows_weights_and_settings(model):
+    name = next(iter(model.weights))
+    other = replace(model, weights={**model.weights, name: model.weights[name] + 1})
+    assert other.fingerprint != model.fingerprint
+    assert replace(model, image_shape=(9, 8, 1)).fingerprint != model.fingerprint
+    assert replace(model, trained_on="elsewhere").fingerprint == model.fingerprint
+
+
+def test_kept_models_are_listed_and_deleted_by_name(model, tmp_path):
+    models.keep(model, "second one", tmp_path)
+    models.keep(model, "first-1.0", tmp_path)
+    assert models.names(tmp_path) == ["first-1.0", "second one"]
+    with pytest.raises(ConfigError, match="already"):
+        models.keep(model, "second one", tmp_path)
+    models.delete("second one", tmp_path)
+    assert models.names(tmp_path) == ["first-1.0"]
+    with pytest.raises(ConfigError, match="no model named 'second one'"):
+        models.delete("second one", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["", "../out", "a/b", ".hidden", "a" * 65, "end.", "end ", "a\\b", "nul\0", "C:x"])
+def test_names_that_are_no_plain_folder_names_are_refused(name, model, tmp_path):
+    root = tmp_path / "root"
+    with pytest.raises(ConfigError, match="cannot be named"):
+        models.keep(model, name, root)
+    with pytest.raises(ConfigError, match="cannot be named"):
+        models.delete(name, root)
+    assert not root.exists()
+
+
+def test_a_torch_file_of_config_and_state_dict_is_read(model, tmp_path):
+    state = {name: torch.from_numpy(np.array(array)) for name, array in model.weights.items()}
+    config = {"autoencoder": to_json(CONFIG), "image_shape": list(SHAPE)}
+    torch.save({"config": config, "state_dict": state}, tmp_path / "a.pt")
+    assert models.read_checkpoint(tmp_path / "a.pt").fingerprint == model.fingerprint
+
+
+class Evil:
+    """Something that runs code when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (Path.touch, (self.path,))
+
+
+def test_a_file_that_needs_pickle_is_refused_unread_with_the_way_out(tmp_path):
+    torch.save({"config": {}, "state_dict": Evil(tmp_path / "ran")}, tmp_path / "evil.pt")
+    with pytest.raises(CheckpointError, match=r"needs pickle.*safetensors"):
+        models.read_checkpoint(tmp_path / "evil.pt")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_damaged_and_foreign_files_are_one_sentence(model, tmp_path):
+    data = models.checkpoint_bytes(model)
+    cases = {
+        "cut.safetensors": data[: len(data) // 2],
+        "text.safetensors": b"hello",
+        "empty.safetensors": b"",
+        "text.pt": b"hello",
+        "half.pth": b"PK\x03\x04half",
+    }
+    for name, content in cases.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(CheckpointError, match=name):
+            models.read_checkpoint(tmp_path / name)
+    with pytest.raises(CheckpointError, match="no model file"):
+        models.read_checkpoint(tmp_path / "none.safetensors")
+    with pytest.raises(CheckpointError, match="no model in"):
+        models.load(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"image_shape": [8, 500, 1]}, "image shape"),
+        ({"image_shape": [8, 9, 4]}, "image shape"),
+        ({"image_shape": "8"}, "image shape"),
+        ({"autoencoder": {"type": "PCAConfig"}}, "not those of an autoencoder"),
+        ({"autoencoder": {"type": "AutoencoderConfig", "latent_size": -1}}, "latent_size -1"),
+        ({"autoencoder": 5}, "cannot be read"),
+        ({"history": [{"epoch": "x"}]}, "cannot be read"),
+        ({"trained_on": 7}, "trained_on"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(change, said, model, tmp_path):
+    models.save(model, tmp_path / "m")
+    path = tmp_path / "m" / "model.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(CheckpointError, match=said):
+        models.load(tmp_path / "m")
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(model, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(CheckpointError, match="cannot be written"):
+        models.save(model, tmp_path / "file" / "m")
+    with pytest.raises(CheckpointError, match="cannot be written"):
+        models.write_checkpoint(model, tmp_path / "none" / "m.safetensors")
+
+
+def test_parameters_are_the_trained_values_alone(model):
+    module = autoencoders.build(CONFIG, SHAPE)
+    assert model.n_parameters == sum(p.numel() for p in module.parameters())

@@ -1,0 +1,108 @@
+"""Training: repeatable, stoppable without loss, and honest about its losses."""
+
+import numpy as np
+import pytest
+import torch
+
+from core.config import AutoencoderConfig, TrainingConfig
+from core.errors import TrainingError
+from core.images import image_set
+from core.progress import Cancelled
+from core.training import train
+from tests.made_up import blobs
+
+SMALL = AutoencoderConfig(4, 4)
+
+
+def images(n=30, channels=1):
+    return image_set(blobs(n, channels=channels)[0])
+
+
+def config(**changes):
+    return TrainingConfig(**({"epochs": 3, "batch_size": 8} | changes))
+
+
+def stop_in(epoch):
+    def callback(progress):
+        if progress.preview is None and progress.metrics["epoch"] == epoch:
+            raise Cancelled
+        if progress.preview is not None and progress.metrics["epoch"] >= epoch - 1:
+            raise Cancelled
+
+    return callback
+
+
+def test_same_seed_same_weights_other_seed_other_weights():
+    first, second = train(images(), SMALL, config(seed=1)), train(images(), SMALL, config(seed=1))
+    assert first.fingerprint == second.fingerprint
+    assert train(images(), SMALL, config(seed=2)).fingerprint != first.fingerprint
+
+
+def test_random_states_outside_are_neither_used_nor_changed():
+    torch.manual_seed(5)
+    before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    first = train(images(), SMALL, config())
+    assert torch.equal(before, torch.get_rng_state())
+    assert (np.random.get_state()[1] == numpy_before).all()  # noqa: NPY002
+    torch.manual_seed(6)
+    assert train(images(), SMALL, config()).fingerprint == first.fingerprint
+
+
+def test_stopped_after_two_epochs_is_the_training_of_two_epochs():
+    stopped = train(images(), SMALL, config(epochs=9), stop_in(3))
+    whole = train(images(), SMALL, config(epochs=2))
+    assert stopped.stopped_early and not whole.stopped_early
+    assert stopped.fingerprint == whole.fingerprint
+    assert stopped.training == whole.training
+    assert len(stopped.history) == 2
+
+
+def test_stopped_in_the_first_epoch_leaves_nothing():
+    def stop(progress):
+        raise Cancelled
+
+    # The first report comes after the first epoch at the latest, which is complete then.
+    with pytest.raises(Cancelled):
+        train(images(4000), SMALL, config(epochs=1, batch_size=1), stop)
+
+
+def test_loss_falls_on_images_that_can_be_learnt():
+    history = train(images(60), SMALL, config(epochs=20, learning_rate=0.01)).history
+    assert history[-1].train_loss < history[0].train_loss / 2
+    assert [item.epoch for item in history] == list(range(1, 21))
+
+
+def test_a_loss_that_is_not_finite_ends_with_advice():
+    with pytest.raises(TrainingError, match=r"learning_rate 1e\+20 .*Lower the learning rate"):
+        train(images(), SMALL, config(optimizer="sgd", learning_rate=1e20, epochs=20))
+
+
+@pytest.mark.parametrize("loss", ["mse", "l1", "huber"])
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_every_loss_and_optimizer_trains(loss, optimizer):
+    model = train(images(), SMALL, config(loss=loss, optimizer=optimizer, epochs=1, weight_decay=1e-4))
+    assert np.isfinite(model.history[0].train_loss)
+
+
+def test_progress_rises_to_its_total_with_previews_of_held_out_images():
+    seen = []
+    found = images(30)
+    train(found, SMALL, config(validation_share=0.4), seen.append)
+    assert [p.done for p in seen] == sorted(p.done for p in seen)
+    assert seen[-1].done == seen[-1].total == 3 * 3  # 18 images in batches of 8, three times
+    previews = [p.preview for p in seen if p.preview is not None]
+    assert [p["epoch"] for p in previews] == [1, 2, 3]
+    assert previews[0]["originals"].shape == previews[0]["reconstructions"].shape == (8, 8, 8, 1)
+    assert previews[0]["reconstructions"].dtype == np.uint8
+    assert not np.array_equal(previews[0]["reconstructions"], previews[2]["reconstructions"])
+
+
+def test_without_held_out_images_there_is_no_validation_loss():
+    assert all(item.validation_loss is None for item in train(images(), SMALL, config(validation_share=0.0)).history)
+    assert all(item.validation_loss is not None for item in train(images(), SMALL, config()).history)
+
+
+@pytest.mark.parametrize(("n", "batch", "share"), [(2, 1, 0.5), (2, 8, 0.1), (9, 8, 0.0)])
+def test_few_images_and_a_last_batch_of_one_train(n, batch, share):
+    model = train(images(n, channels=3), SMALL, config(batch_size=batch, validation_share=share, epochs=1))
+    assert model.image_shape == (8, 8, 3)
