@@ -269,21 +269,3 @@ def in_polygon(x: np.ndarray, y: np.ndarray, xs: np.ndarray, ys: np.ndarray) -> 
             odd ^= crosses & (px < (x1 - x0) * (py - y0) / (y1 - y0) + x0)
     inside[near] = odd
     return inside
-
-
-def checked(spec: MapSpec) -> MapSpec:
-    """Return a spec whose arrays fit each other.
-
-    Raises
-    ------
-    ConfigError : they do not.
-    """
-    m = len(spec.rows)
-    lengths = {len(spec.coordinates), *(len(_values(column)) for column in (spec.color, *spec.fields))}
-    if lengths != {m} or (spec.ids is not None and len(spec.ids) != m):
-        raise ConfigError(f"A map of {m} points needs {m} values in every column.")
-    return spec
-
-
-def _values(column: Column) -> np.ndarray:
-    return column.codes if isinstance(column, Category) else column.values
