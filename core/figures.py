@@ -72,6 +72,12 @@ class MapSpec:
     point_size: float = 5.0
     opacity: float = 0.8
 
+    def __post_init__(self) -> None:
+        m = len(self.rows)
+        lengths = {len(self.coordinates), *(len(values_of(column)) for column in (self.color, *self.fields))}
+        if lengths != {m} or (self.ids is not None and len(self.ids) != m):
+            raise ConfigError(f"A map of {m} points needs {m} values in every column.")
+
     @property
     def groups(self) -> np.ndarray | None:
         """Group of each point, as the legend numbers them, or None when colour shows a number."""
@@ -269,3 +275,8 @@ def in_polygon(x: np.ndarray, y: np.ndarray, xs: np.ndarray, ys: np.ndarray) -> 
             odd ^= crosses & (px < (x1 - x0) * (py - y0) / (y1 - y0) + x0)
     inside[near] = odd
     return inside
+
+
+def values_of(column: Column) -> np.ndarray:
+    """Return a column's codes or numbers (n,)."""
+    return column.codes if isinstance(column, Category) else column.values

@@ -31,6 +31,22 @@ EXPLANATIONS: Mapping[str, str] = MappingProxyType(
 )
 
 
+# Short enough to stand side by side.
+TITLES: Mapping[str, str] = MappingProxyType(
+    {
+        "n": "Images",
+        "k": "Clusters",
+        "accuracy": "Accuracy",
+        "nmi": "NMI",
+        "ari": "ARI",
+        "silhouette": "Silhouette",
+        "explained_variance": "Expl. variance",
+        "kl_divergence": "KL",
+        "reconstruction_error": "Error (MSE)",
+    }
+)
+
+
 @dataclass(frozen=True)
 class Scores:
     """Scores of a map and its clusters; None where one has no meaning (no labels, one cluster, another method).
@@ -178,3 +194,12 @@ def _assignment(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     rows, columns = linear_sum_assignment(table, maximize=True)
     return rows, columns
+
+
+def text(name: str, value: float) -> str:
+    """Write a score of `Scores` for people: counts whole, shares in per cent, the rest with three digits."""
+    if name in ("n", "k"):
+        return f"{value:,}"
+    if name in ("accuracy", "explained_variance"):
+        return f"{100 * value:.1f} %"
+    return f"{value:.4f}" if name == "reconstruction_error" else f"{value:.3f}"

@@ -18,6 +18,7 @@ from core.quality import Scores
 MAX_3D = 20_000  # points that a browser without a GPU still turns smoothly
 FEW = 20  # whole numbers with at most so many different values are groups
 T = TypeVar("T", Column, Category)
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what begins a formula in a spreadsheet
 AGREEMENT = ("agrees", "disagrees")
 
 
@@ -93,20 +94,18 @@ def map_spec(
     shapes = {title: column for title, column in every.items() if isinstance(column, Category)}
     reconstructions = None if results.latents is None else results.latents.value.reconstructions
     numbered = images.ids == tuple(map(str, range(len(images))))
-    return figures.checked(
-        MapSpec(
-            coordinates=projection.value.coordinates[rows],
-            rows=rows,
-            color=_chosen(every, next(iter(every)) if color is None else color, "colour"),
-            symbol=None if symbol is None else _chosen(shapes, symbol, "shape"),
-            fields=tuple(every.values()),
-            ids=None if numbered else tuple(images.ids[row] for row in rows),
-            axes=_axes(results),
-            view_key=projection.key,
-            image=sheets.layout(images.x, reconstructions),
-            point_size=point_size,
-            opacity=opacity,
-        )
+    return MapSpec(
+        coordinates=projection.value.coordinates[rows],
+        rows=rows,
+        color=_chosen(every, next(iter(every)) if color is None else color, "colour"),
+        symbol=None if symbol is None else _chosen(shapes, symbol, "shape"),
+        fields=tuple(every.values()),
+        ids=None if numbered else tuple(images.ids[row] for row in rows),
+        axes=_axes(results),
+        view_key=projection.key,
+        image=sheets.layout(images.x, reconstructions),
+        point_size=point_size,
+        opacity=opacity,
     )
 
 
@@ -161,13 +160,21 @@ def predictions(results: Results) -> pd.DataFrame:
 
 
 def csv(frame: pd.DataFrame) -> bytes:
-    """Write a table as CSV in UTF-8."""
+    """Write a table as CSV in UTF-8; a text that a spreadsheet would run as a formula gets an apostrophe in front."""
+    safe = frame.copy()
+    for name in frame.columns:
+        if not pd.api.types.is_numeric_dtype(frame[name]):
+            safe[name] = [f"'{text}" if str(text).startswith(FORMULA) else text for text in frame[name]]
+    return _csv(safe)
+
+
+def _csv(frame: pd.DataFrame) -> bytes:
     return frame.to_csv(index=False, lineterminator="\n").encode("utf-8")
 
 
 def predictions_csv(results: Results) -> bytes:
-    """Write the predictions as CSV."""
-    return csv(predictions(results))
+    """Write the predictions as CSV, ids and labels letter by letter as they are."""
+    return _csv(predictions(results))
 
 
 def latents_npy(results: Results) -> bytes:
@@ -198,7 +205,10 @@ def html(
     limit = MAX_3D if dimensions(results) == 3 else None
     spec = map_spec(results, color=color, symbol=symbol, point_size=point_size, opacity=opacity, limit=limit)
     reconstructions = None if results.latents is None else results.latents.value.reconstructions
-    return export.html(spec, results.images.value.x, reconstructions, title=results.images.value.name)
+    found = scores(results)
+    known = {name: getattr(found, name) for name in quality.TITLES}
+    summary = {quality.TITLES[name]: quality.text(name, value) for name, value in known.items() if value is not None}
+    return export.html(spec, results.images.value.x, reconstructions, results.images.value.name, summary)
 
 
 def _classes(title: str, images: ImageSet, codes: np.ndarray) -> Category:

@@ -7,7 +7,7 @@ here depends on how many were planned.
 import dataclasses
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,7 +26,7 @@ from core.progress import Callback, Cancelled, Progress, ignore, stopwatch
 
 PREVIEWED = 8  # images whose reconstruction is shown after each epoch
 REPORT_SECONDS = 0.1
-_LOSSES = {"mse": nn.MSELoss, "l1": nn.L1Loss, "huber": lambda: nn.HuberLoss(delta=0.1)}
+_LOSSES: dict[str, Callable[[], nn.Module]] = {"mse": nn.MSELoss, "l1": nn.L1Loss, "huber": lambda: nn.HuberLoss(delta=0.1)}
 
 
 @dataclass

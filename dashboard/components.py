@@ -11,21 +11,10 @@ import streamlit as st
 
 from core.errors import ExplorerError
 from core.jobs import Job
-from core.quality import EXPLANATIONS, Scores
+from core.quality import EXPLANATIONS, TITLES, Scores, text
 from dashboard import results
 
 POLL_SECONDS = 0.5
-TITLES = {
-    "n": "Images",
-    "k": "Clusters",
-    "accuracy": "Accuracy",
-    "nmi": "NMI",
-    "ari": "ARI",
-    "silhouette": "Silhouette",
-    "explained_variance": "Expl. variance",
-    "kl_divergence": "KL",
-    "reconstruction_error": "Error (MSE)",
-}
 _STYLE = """<style>
 [data-testid="stMetricValue"] { font-size: 1.15rem; }
 [data-testid="stMetric"] { padding: 0; }
@@ -117,16 +106,7 @@ def numbers(scores: Scores) -> None:
     """Show the scores that there are in one row, each with its meaning as a help text."""
     shown = [(name, getattr(scores, name)) for name in TITLES if getattr(scores, name) is not None]
     for column, (name, value) in zip(st.columns(len(shown)), shown, strict=True):
-        column.metric(TITLES[name], number(name, value), help=EXPLANATIONS.get(name))
-
-
-def number(name: str, value: float) -> str:
-    """Write a score: counts whole, shares in per cent, the rest with three digits."""
-    if name in ("n", "k"):
-        return f"{value:,}"
-    if name in ("accuracy", "explained_variance"):
-        return f"{100 * value:.1f} %"
-    return f"{value:.4f}" if name == "reconstruction_error" else f"{value:.3f}"
+        column.metric(TITLES[name], text(name, value), help=EXPLANATIONS.get(name))
 
 
 def gallery(pictures: Sequence[Picture]) -> None:

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
@@ -88,7 +88,7 @@ def _members(path: Path, name: str, x: str) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _look(file: BinaryIO, what: str, images: bool = False) -> None:
+def _look(file: IO[bytes], what: str, images: bool = False) -> None:
     """Check the header of an array before its values are read."""
     version = np.lib.format.read_magic(file)
     read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)

@@ -1,0 +1,79 @@
+"""Read and check a model's weights; nothing is unpickled, and torch is loaded only for a PyTorch file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+
+from core.errors import CheckpointError
+
+LIMIT_BYTES = 1 << 30
+_CONVERT = "convert it to .safetensors, or with torch.save({'config': {…}, 'state_dict': model.state_dict()}, path)"
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Return the arrays of a .safetensors file by name, and its metadata.
+
+    Raises
+    ------
+    CheckpointError : it cannot be read.
+    """
+    try:
+        with safetensors.safe_open(path, "numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, safetensors.SafetensorError) as error:
+        raise CheckpointError(f"{path.name} is not a safetensors file that can be read.") from error
+
+
+def read_torch(path: Path) -> tuple[dict[str, np.ndarray], Any]:
+    """Return the arrays of a PyTorch file's `state_dict` by name, and its `config`, unchecked.
+
+    Raises
+    ------
+    CheckpointError : it cannot be read, needs pickle, or holds something else.
+    """
+    import pickle
+    import struct
+    import warnings
+
+    import torch
+
+    broken = (ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError, OSError,
+              RuntimeError, struct.error, TypeError, ValueError)  # fmt: skip
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of damaged files; what matters is an error below
+            held = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(f"{path.name} needs pickle, which can run code, and is refused: {_CONVERT}.") from error
+    except broken as error:
+        raise CheckpointError(f"{path.name} is not a PyTorch file that can be read: {_CONVERT}.") from error
+    if not isinstance(held, dict) or not {"config", "state_dict"} <= set(held):
+        raise CheckpointError(f"{path.name} does not hold 'config' and 'state_dict': {_CONVERT}.")
+    state = held["state_dict"]
+    if not isinstance(state, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in state.items()
+    ):
+        raise CheckpointError(f"{path.name}: 'state_dict' must hold tensors by name.")
+    try:
+        return {name: value.detach().numpy() for name, value in state.items()}, held["config"]
+    except (TypeError, RuntimeError) as error:  # numpy has no sparse, quantised or bfloat16 arrays
+        raise CheckpointError(f"{path.name}: 'state_dict' must hold plain float32 tensors: {_CONVERT}.") from error
+
+
+def check_weights(weights: Mapping[str, np.ndarray]) -> None:
+    """Check that weights are float32, counters int64, all finite, and together within the limit.
+
+    Raises
+    ------
+    CheckpointError : they are not.
+    """
+    if sum(array.nbytes for array in weights.values()) > LIMIT_BYTES:
+        raise CheckpointError(f"The model's weights have more than {LIMIT_BYTES >> 30} GiB, the limit of a model.")
+    for name, array in weights.items():
+        kind = np.dtype(np.int64 if name.endswith("num_batches_tracked") else np.float32)
+        if array.dtype != kind:
+            raise CheckpointError(f"The model's weight {name!r} is {array.dtype}; it must be {kind}.")
+        if not np.isfinite(array).all():
+            raise CheckpointError(f"The model's weight {name!r} holds values that are not finite.")
