@@ -24,7 +24,6 @@ import safetensors.numpy
 
 from core.config import AutoencoderConfig, TrainingConfig, from_json, to_json
 from core.errors import CheckpointError, ConfigError
-from core.images import SAMPLES
 from core.imageset import MAX_SIDE, MIN_SIDE
 from core.readers.sources import SAMPLES
 from core.store import Entry, fingerprint, key_of
@@ -161,8 +160,6 @@ def keep(model: TrainedModel, name: str, root: Path) -> Path:
     ConfigError : the name cannot be used or is taken. CheckpointError : it cannot be written.
     """
     directory = root / checked_name(name)
-    if name in SAMPLES:
-        raise ConfigError(f"{name!r} is the name of a sample's model; choose another name.")
     if directory.exists():
         raise ConfigError(f"There is a model named {name!r} already; choose another name or delete that one.")
     save(model, directory)

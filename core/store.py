@@ -5,6 +5,7 @@ words what made it and how large each file is. It is written under a temporary n
 whole or not at all. A `shipped` root is read as well and never written; its arrays lie in one `arrays.npz`.
 """
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -181,13 +182,7 @@ class Store:
                 "files": {path.name: path.stat().st_size for path in sorted(temporary.iterdir())},
             }
             (temporary / "entry.json").write_text(json.dumps(sidecar, indent=1), "utf-8")
-            if target.exists():  # another process made the same entry, or an unreadable one lies there
-                shutil.rmtree(target, ignore_errors=True)
-            try:
-                temporary.rename(target)
-            except OSError:
-                if not (target / "entry.json").is_file():
-                    raise  # else another process made the same entry just now
+            _move_in(temporary, target)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
@@ -200,6 +195,31 @@ class Store:
             if path != keep:
                 shutil.rmtree(path, ignore_errors=True)
                 total -= sizes[path]
+
+
+def _move_in(made: Path, target: Path) -> None:
+    """Rename an entry into its place, unless another process put the same one there."""
+    aside = made.with_name(f"{made.name}.old")
+    for attempt in range(20):
+        if _intact(target):
+            return
+        try:
+            made.rename(target)
+            return
+        except OSError:
+            if attempt == 19:
+                raise
+            with contextlib.suppress(OSError):  # what lies there is broken; out of the way in one step
+                target.rename(aside)
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def _intact(path: Path) -> bool:
+    try:
+        files = json.loads((path / "entry.json").read_text("utf-8"))["files"]
+        return all((path / Path(name).name).stat().st_size == size for name, size in files.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
 
 
 def _read(path: Path) -> Entry:

@@ -26,7 +26,11 @@ from core.progress import Callback, Cancelled, Progress, ignore, stopwatch
 
 PREVIEWED = 8  # images whose reconstruction is shown after each epoch
 REPORT_SECONDS = 0.1
-_LOSSES: dict[str, Callable[[], nn.Module]] = {"mse": nn.MSELoss, "l1": nn.L1Loss, "huber": lambda: nn.HuberLoss(delta=0.1)}
+_LOSSES: dict[str, Callable[[], nn.Module]] = {
+    "mse": nn.MSELoss,
+    "l1": nn.L1Loss,
+    "huber": lambda: nn.HuberLoss(delta=0.1),
+}
 
 
 @dataclass
