@@ -161,7 +161,10 @@ def _color(column: Column, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
         return {"title": column.title, "kind": "category", "names": list(names), "colors": colors}
     arrays["value"] = np.asarray(column.values, np.float32)
     finite = column.values[np.isfinite(column.values)]
-    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+    low, high = 0.0, 1.0
+    if len(finite):  # a few extreme values would leave one colour for all others
+        low = float(np.percentile(finite, 1, method="lower"))
+        high = float(np.percentile(finite, 99, method="higher"))
     scale = [list(stop) for stop in palettes.SEQUENTIAL]
     return {"title": column.title, "kind": "number", "scale": scale, "min": low, "max": high}
 

@@ -2,14 +2,14 @@
 
 const FONT = 'system-ui, "Source Sans", sans-serif';
 
-const START_CAMERA = { eye: { x: 1.05, y: 1.05, z: 0.7 } };
+const START_CAMERA = { eye: { x: 1.2, y: 1.2, z: 0.8 } };
 
 /** Colours of the page around an element: of its text, and a faint one for grid lines. */
 function themeOf(element) {
   const text = getComputedStyle(element).color || "rgb(40, 40, 40)";
   const [r, g, b] = (text.match(/[\d.]+/g) || [40, 40, 40]).map(Number);
   const dark = 0.299 * r + 0.587 * g + 0.114 * b > 127; // light text means a dark page
-  return { text, grid: `rgba(${r}, ${g}, ${b}, 0.12)`, dark };
+  return { text, grid: dark ? "#3a3a3a" : "#e3e3e3", dark }; // opaque: WebGL axes take no opacity
 }
 
 /**
