@@ -26,11 +26,10 @@ from core.config import AutoencoderConfig, TrainingConfig, from_json, to_json
 from core.errors import CheckpointError, ConfigError
 from core.imageset import MAX_SIDE, MIN_SIDE
 from core.readers.sources import SAMPLES
+from core.readers.weights import LIMIT_BYTES, check_weights, read_safetensors, read_torch
 from core.store import Entry, fingerprint, key_of
 
-LIMIT_BYTES = 1 << 30
 _NAME = re.compile(r"[^\W_]([\w\-. ]{0,62}[\w\-])?")
-_CONVERT = "convert it to .safetensors, or with torch.save({'config': {…}, 'state_dict': model.state_dict()}, path)"
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ def load(directory: Path) -> TrainedModel:
         text = (directory / "model.json").read_text("utf-8")
     except (OSError, ValueError) as error:
         raise CheckpointError(f"There is no model in {directory}: model.json cannot be read.") from error
-    return _from_json(_parsed(text, directory), _weights(directory / "weights.safetensors")[0])
+    return _from_json(_parsed(text, directory), read_safetensors(directory / "weights.safetensors")[0])
 
 
 def models_root() -> Path:
@@ -231,8 +230,9 @@ def read_checkpoint(path: Path) -> TrainedModel:
     if size > LIMIT_BYTES:
         raise CheckpointError(f"{path.name} has more than {LIMIT_BYTES >> 30} GiB, the limit of a model file.")
     if path.suffix.lower() in (".pt", ".pth"):
-        return _read_torch(path)
-    weights, metadata = _weights(path)
+        weights, config = read_torch(path)
+        return _from_json(config, weights)
+    weights, metadata = read_safetensors(path)
     if "model" in metadata:
         return _from_json(_parsed(metadata["model"], path), weights)
     try:
@@ -242,43 +242,6 @@ def read_checkpoint(path: Path) -> TrainedModel:
             f"{path.name} does not say which autoencoder it is: put the model.json that belongs to it beside it."
         ) from error
     return _from_json(_parsed(text, path), weights)
-
-
-def _read_torch(path: Path) -> TrainedModel:
-    import pickle
-    import struct
-    import warnings
-
-    import torch
-
-    broken = (ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError, OSError,
-              RuntimeError, struct.error, TypeError, ValueError)  # fmt: skip
-    try:
-        with warnings.catch_warnings(action="ignore"):  # of damaged files; what matters is an error below
-            held = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(f"{path.name} needs pickle, which can run code, and is refused: {_CONVERT}.") from error
-    except broken as error:
-        raise CheckpointError(f"{path.name} is not a PyTorch file that can be read: {_CONVERT}.") from error
-    if not isinstance(held, dict) or not {"config", "state_dict"} <= set(held):
-        raise CheckpointError(f"{path.name} does not hold 'config' and 'state_dict': {_CONVERT}.")
-    state = held["state_dict"]
-    if not isinstance(state, Mapping) or not all(
-        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in state.items()
-    ):
-        raise CheckpointError(f"{path.name}: 'state_dict' must hold tensors by name.")
-    try:
-        return _from_json(held["config"], {name: value.detach().numpy() for name, value in state.items()})
-    except (TypeError, RuntimeError) as error:  # numpy has no sparse, quantised or bfloat16 arrays
-        raise CheckpointError(f"{path.name}: 'state_dict' must hold plain float32 tensors: {_CONVERT}.") from error
-
-
-def _weights(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    try:
-        with safetensors.safe_open(path, "numpy") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, safetensors.SafetensorError) as error:
-        raise CheckpointError(f"{path.name} is not a safetensors file that can be read.") from error
 
 
 def _contiguous(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -320,7 +283,7 @@ def _from_json(values: Any, weights: Mapping[str, np.ndarray]) -> TrainedModel:
     except (TypeError, ValueError, LookupError, AttributeError, RecursionError, RuntimeError, ConfigError) as error:
         raise CheckpointError(f"The model's settings cannot be read: {str(error).rstrip('.')}.") from error
     _check_settings(model)
-    _check_weights(model.weights)
+    check_weights(model.weights)
     return model
 
 
@@ -341,14 +304,3 @@ def _check_settings(model: TrainedModel) -> None:
         losses = (epoch.train_loss, epoch.seconds, 0.0 if epoch.validation_loss is None else epoch.validation_loss)
         if epoch.epoch != number or not all(type(item) in (int, float) and abs(item) < math.inf for item in losses):
             raise CheckpointError(f"The model's history cannot be read: epoch {number} is not one of finite losses.")
-
-
-def _check_weights(weights: Mapping[str, np.ndarray]) -> None:
-    if sum(array.nbytes for array in weights.values()) > LIMIT_BYTES:
-        raise CheckpointError(f"The model's weights have more than {LIMIT_BYTES >> 30} GiB, the limit of a model.")
-    for name, array in weights.items():
-        kind = np.dtype(np.int64 if name.endswith("num_batches_tracked") else np.float32)
-        if array.dtype != kind:
-            raise CheckpointError(f"The model's weight {name!r} is {array.dtype}; it must be {kind}.")
-        if not np.isfinite(array).all():
-            raise CheckpointError(f"The model's weight {name!r} holds values that are not finite.")
