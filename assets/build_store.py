@@ -15,7 +15,7 @@ from build_samples import pack
 from core import pipeline
 from core.config import ClusterConfig, KMeansConfig, TSNEConfig
 from core.images import SAMPLES, SampleSource
-from core.pipeline import KeptModel, Plan
+from core.plans import KeptModel, Plan
 from core.store import Store
 
 HERE = Path(__file__).parent

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Literal
 
-from core.pipeline import Plan, StageName
+from core.plans import Plan, StageName
 from core.progress import Progress
 from core.store import Store
 from core.worker import Done, Task, receive, send

@@ -8,96 +8,45 @@ projection ← reduced + config; clustering ← what it clusters + config.
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from core import models
 from core.clustering import Clustering, cluster
-from core.config import (
-    AutoencoderConfig,
-    ClusterConfig,
-    ClusterOn,
-    ProjectionConfig,
-    ReductionConfig,
-    TrainingConfig,
-    TSNEConfig,
-    to_json,
-)
+from core.config import ClusterConfig, ProjectionConfig, ReductionConfig, to_json
 from core.errors import CheckpointError
-from core.images import SAMPLES, ImageSet, SampleSource, Skipped, Source, assets_root, load, signature
+from core.images import SAMPLES, ImageSet, SampleSource, Skipped, Source, assets_root, load
+from core.keys import (
+    clustering_key,
+    images_key,
+    latents_key,
+    model_key,
+    projection_key,
+    reduced_key,
+    sample_key,
+)
 from core.latents import Latents, encode
 from core.models import TrainedModel
+from core.plans import (
+    STAGES,
+    CheckpointFile,
+    KeptModel,
+    ModelRef,
+    Plan,
+    Results,
+    Staged,
+    StageName,
+    TrainSpec,
+    shape_text,
+)
 from core.progress import Callback, ignore
 from core.projection import Projection, Reduced, project, reduce
-from core.store import Entry, Store, default_root, key_of
+from core.store import Entry, Store, default_root
 
-# Bump a number when its stage's algorithm changes: old entries are then never found again.
-VERSIONS = {"images": 1, "model": 1, "latents": 1, "reduced": 1, "projection": 1, "clustering": 1}
-STAGES = ("images", "model", "latents", "reduced", "projection", "clustering")
-StageName = Literal["images", "model", "latents", "reduced", "projection", "clustering"]
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class TrainSpec:
-    """A model to train on the plan's images."""
-
-    autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)
-    training: TrainingConfig = field(default_factory=TrainingConfig)
-
-
-@dataclass(frozen=True)
-class KeptModel:
-    """A model by name: one that ships with a sample, or one the user kept."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class CheckpointFile:
-    """A model in a file or directory."""
-
-    path: str
-
-
-ModelRef = TrainSpec | KeptModel | CheckpointFile
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Everything that decides a map and its clusters."""
-
-    source: Source
-    model: ModelRef = field(default_factory=TrainSpec)
-    reduction: ReductionConfig = field(default_factory=ReductionConfig)
-    projection: ProjectionConfig = field(default_factory=TSNEConfig)
-    cluster: ClusterConfig = field(default_factory=ClusterConfig)
-
-
-@dataclass(frozen=True)
-class Staged(Generic[T]):
-    """A stage's value, its store key, whether it was found there, and the seconds it took to make."""
-
-    value: T
-    key: str
-    found: bool
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Results:
-    """The stages of a plan, up to the last one asked for; later ones are None. `on` says what was clustered."""
-
-    images: Staged[ImageSet]
-    model: Staged[TrainedModel] | None = None
-    latents: Staged[Latents] | None = None
-    reduced: Staged[Reduced] | None = None
-    projection: Staged[Projection] | None = None
-    clustering: Staged[Clustering] | None = None
-    on: ClusterOn = "latents"
 
 
 def open_store(root: Path | None = None) -> Store:
@@ -137,7 +86,7 @@ def images(store: Store, source: Source, callback: Callback = ignore) -> Staged[
     if isinstance(source, SampleSource):
         started = time.perf_counter()
         value = load(source, callback)
-        return Staged(value, key_of(VERSIONS["images"], value.fingerprint), True, time.perf_counter() - started)
+        return Staged(value, sample_key(value), True, time.perf_counter() - started)
     return _stage(
         store, "images", images_key(source), lambda: load(source, callback), _images_arrays, _images_of, _images_info
     )
@@ -255,41 +204,6 @@ def coordinates_of(value: Latents | Reduced | Projection) -> np.ndarray:
     if isinstance(value, Latents):
         return value.latents
     return value.values if isinstance(value, Reduced) else value.coordinates
-
-
-def images_key(source: Source) -> str:
-    """Key of decoded images: the source and its files' names, sizes and dates."""
-    return key_of(VERSIONS["images"], signature(source))
-
-
-def model_key(image_set: ImageSet, spec: TrainSpec) -> str:
-    """Key of a model trained on these images."""
-    return key_of(VERSIONS["model"], image_set.fingerprint, to_json(spec.autoencoder), to_json(spec.training))
-
-
-def latents_key(trained: TrainedModel, image_set: ImageSet) -> str:
-    """Key of the latents of these images."""
-    return key_of(VERSIONS["latents"], trained.fingerprint, image_set.fingerprint)
-
-
-def reduced_key(key: str, config: ReductionConfig) -> str:
-    """Key of the reduced latents: the latents' own when nothing is done to them."""
-    return key if config == ReductionConfig() else key_of(VERSIONS["reduced"], key, to_json(config))
-
-
-def projection_key(key: str, config: ProjectionConfig) -> str:
-    """Key of a map of what `key` names."""
-    return key_of(VERSIONS["projection"], key, to_json(config))
-
-
-def clustering_key(key: str, config: ClusterConfig) -> str:
-    """Key of a clustering of what `key` names."""
-    return key_of(VERSIONS["clustering"], key, to_json(config.method))
-
-
-def shape_text(shape: tuple[int, int, int]) -> str:
-    """Write an image shape (h, w, c) for people: "28×28 gray"."""
-    return f"{shape[0]}×{shape[1]} {'gray' if shape[2] == 1 else 'colour'}"
 
 
 def _trained(

@@ -12,7 +12,8 @@ from core.config import KernelPCAConfig, PCAConfig, ProjectionConfig, TSNEConfig
 from core.errors import ConfigError
 from core.figures import Category, Column, MapSpec, Number
 from core.imageset import ImageSet
-from core.pipeline import Results, clustered, coordinates_of, some
+from core.pipeline import clustered, coordinates_of, some
+from core.plans import Results
 from core.quality import Scores
 
 MAX_3D = 20_000  # points that a browser without a GPU still turns smoothly

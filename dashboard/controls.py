@@ -22,7 +22,7 @@ from core.config import (
     UMAPConfig,
 )
 from core.images import SAMPLES, ImageSet, SampleSource, Source, parse_source
-from core.pipeline import ModelRef, Results, shape_text
+from core.plans import ModelRef, Results, shape_text
 from dashboard import components, results, state
 
 OTHER = "Folder, file or data set…"

@@ -12,7 +12,8 @@ from core.config import to_json
 from core.errors import ExplorerError
 from core.images import ImageSet
 from core.models import TrainedModel
-from core.pipeline import KeptModel, ModelRef, TrainSpec, read_model, shape_text
+from core.pipeline import read_model
+from core.plans import KeptModel, ModelRef, TrainSpec, shape_text
 from dashboard import components, results, state
 
 

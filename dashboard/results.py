@@ -11,14 +11,14 @@ from typing import Any
 
 import streamlit as st
 
-from core import models, pipeline, report, sheets, timing
+from core import keys, models, pipeline, report, sheets, timing
 from core.config import ClusterConfig, ProjectionConfig, ReductionConfig, TSNEConfig, UMAPConfig, from_json
 from core.errors import ExplorerError
 from core.images import SAMPLES, ImageSet, SampleSource, Source
 from core.jobs import Job, Jobs, job_id
 from core.latents import Latents
 from core.models import TrainedModel
-from core.pipeline import CheckpointFile, KeptModel, ModelRef, Plan, Results, Staged, StageName, TrainSpec
+from core.plans import CheckpointFile, KeptModel, ModelRef, Plan, Results, Staged, StageName, TrainSpec
 from core.progress import Cancelled
 from core.projection import check_size
 from core.quality import Scores
@@ -77,7 +77,7 @@ def _sample(source: SampleSource) -> Staged[ImageSet]:
 
 @st.cache_data(ttl=5, max_entries=20, show_spinner=False)
 def _images_key(source: Source) -> str:
-    return pipeline.images_key(source)
+    return keys.images_key(source)
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
@@ -87,7 +87,7 @@ def _images(key: str, _source: Source) -> Staged[ImageSet]:
 
 def model(ref: ModelRef, found: ImageSet) -> Staged[TrainedModel] | None:
     """Return a model when it is there: kept, in a file, or trained on these images before."""
-    if isinstance(ref, TrainSpec) and not store().has("model", pipeline.model_key(found, ref)):
+    if isinstance(ref, TrainSpec) and not store().has("model", keys.model_key(found, ref)):
         return None
     return _model(_model_stamp(ref), found.fingerprint, ref, found)
 
@@ -147,19 +147,19 @@ def look(plan: Plan) -> Look:
     if trained is None:
         return Look(plan, here, "model")
     here = replace(here, model=trained)
-    key = pipeline.latents_key(trained.value, read.value)
+    key = keys.latents_key(trained.value, read.value)
     if not store().has("latents", key):
         return Look(plan, here, "latents")
     encoded = _latents(key, trained.value, read.value)
     here = replace(here, latents=encoded)
     n, d = encoded.value.latents.shape
-    key = pipeline.reduced_key(encoded.key, plan.reduction)
+    key = keys.reduced_key(encoded.key, plan.reduction)
     seconds = timing.predict_seconds(plan.reduction, n, d)
     if key != encoded.key and not store().has("reduced", key) and seconds > LIVE_SECONDS:
         return Look(plan, here, "reduced", seconds)
     reduced = _reduced(key, encoded, plan.reduction)
     here = replace(here, reduced=reduced)
-    key = pipeline.projection_key(reduced.key, plan.projection)
+    key = keys.projection_key(reduced.key, plan.projection)
     seconds = timing.predict_seconds(plan.projection, n, reduced.value.values.shape[1])
     iterative = isinstance(plan.projection, TSNEConfig | UMAPConfig)
     check_size(plan.projection, n)
@@ -171,7 +171,7 @@ def look(plan: Plan) -> Look:
 
 def _clustered(plan: Plan, here: Results) -> Look:
     on: Any = {"latents": here.latents, "reduced": here.reduced, "projection": here.projection}[plan.cluster.on]
-    key = pipeline.clustering_key(on.key, plan.cluster)
+    key = keys.clustering_key(on.key, plan.cluster)
     n, d = pipeline.coordinates_of(on.value).shape
     seconds = timing.predict_seconds(plan.cluster, n, d)
     if not store().has("clustering", key) and seconds > LIVE_SECONDS:

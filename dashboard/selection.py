@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from core import figures, report
-from core.pipeline import Results
+from core.plans import Results
 from dashboard import components, state
 
 PAGE = 48

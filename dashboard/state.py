@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from core.config import ClusterConfig, ProjectionConfig, ReductionConfig
-from core.pipeline import Plan
+from core.plans import Plan
 
 PREFIX = "set."
 REMEMBERED_EPOCHS = 8

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core import report
-from core.pipeline import Results
+from core.plans import Results
 from dashboard import controls
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from core.config import AutoencoderConfig, ClusterConfig, KMeansConfig, ReductionConfig, TrainingConfig, TSNEConfig
 from core.images import ArraySource
-from core.pipeline import Plan, TrainSpec
+from core.plans import Plan, TrainSpec
 
 N = 60
 

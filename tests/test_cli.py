@@ -17,7 +17,7 @@ from core import models
 from core.__main__ import main
 from core.cli import arguments
 from core.config import KernelPCAConfig, MiniBatchKMeansConfig, PCAConfig, UMAPConfig
-from core.pipeline import CheckpointFile, KeptModel, TrainSpec
+from core.plans import CheckpointFile, KeptModel, TrainSpec
 
 TINY = ["--latent-size", "4", "--width", "4", "--epochs", "2", "--batch-size", "20"]
 SHORT = ["--perplexity", "5", "--n-iter", "20", "--early-exaggeration-iter", "10"]

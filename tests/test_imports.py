@@ -33,6 +33,8 @@ ORDER = [
     "web",
     "figures",
     "export",
+    "plans",
+    "keys",
     "pipeline",
     "report",
     "worker",

@@ -8,7 +8,7 @@ import made_up
 import numpy as np
 import pytest
 
-from core import pipeline
+from core import pipeline, plans
 from core.jobs import Jobs, job_id
 from core.store import Store
 
@@ -65,7 +65,7 @@ def test_a_job_reports_progress_and_leaves_its_results_in_the_store(shared, imag
     assert now.seconds > 0
     assert {"originals", "reconstructions"} <= set(now.preview) or "coordinates" in now.preview
     results = pipeline.run(Store(shared._store.root), plan)
-    assert all(getattr(results, stage).found for stage in pipeline.STAGES)
+    assert all(getattr(results, stage).found for stage in plans.STAGES)
 
 
 def test_the_same_plan_is_one_job_and_another_stage_is_another(shared, image_file):

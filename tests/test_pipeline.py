@@ -6,11 +6,11 @@ import made_up
 import numpy as np
 import pytest
 
-from core import models, pipeline
+from core import keys, models, pipeline, plans
 from core.config import ClusterConfig, KMeansConfig, PCAConfig, ReductionConfig, TSNEConfig
 from core.errors import CheckpointError, ConfigError
 from core.images import SampleSource
-from core.pipeline import STAGES, CheckpointFile, KeptModel
+from core.plans import STAGES, CheckpointFile, KeptModel
 from core.progress import Cancelled
 from core.store import Store
 
@@ -187,9 +187,9 @@ def test_a_model_of_other_images_is_refused_with_both_shapes(store, plan):
 def test_sample_maps_ship_with_the_program(store):
     shipped = pipeline.open_store(store.root)
     for name in ("digits", "emoji"):
-        plan = pipeline.Plan(SampleSource(name), KeptModel(name), projection=TSNEConfig())
+        plan = plans.Plan(SampleSource(name), KeptModel(name), projection=TSNEConfig())
         images = pipeline.images(shipped, plan.source)
         model = pipeline.model(shipped, plan.model, images.value)
-        key = pipeline.latents_key(model.value, images.value)
+        key = keys.latents_key(model.value, images.value)
         assert shipped.has("latents", key) == (name == "digits")  # the emoji's are made in seconds
-        assert shipped.has("projection", pipeline.projection_key(key, plan.projection))
+        assert shipped.has("projection", keys.projection_key(key, plan.projection))

@@ -30,7 +30,7 @@ from core.config import (
 )
 from core.errors import ConfigError
 from core.images import SAMPLES, ImageSet, SampleSource, Source, parse_source
-from core.pipeline import CheckpointFile, KeptModel, ModelRef, Plan, TrainSpec
+from core.plans import CheckpointFile, KeptModel, ModelRef, Plan, TrainSpec
 
 PROJECTIONS = {"pca": PCAConfig, "kernel-pca": KernelPCAConfig, "tsne": TSNEConfig, "umap": UMAPConfig}
 REDUCTIONS = {"none": None, "pca": PCAConfig, "kernel-pca": KernelPCAConfig, "svd": TruncatedSVDConfig}

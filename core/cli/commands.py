@@ -8,12 +8,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from core import models, pipeline, report
+from core import models, pipeline, plans, report
 from core.cli import arguments
 from core.cli.bars import Bars
 from core.errors import CheckpointError, ConfigError, ExplorerError, ExportError
 from core.images import SAMPLES, ImageSet, SampleSource
-from core.pipeline import KeptModel, Plan, Results, StageName
+from core.plans import KeptModel, Plan, Results, StageName
 from core.progress import Cancelled
 
 SKIPPED_SHOWN = 5
@@ -60,7 +60,7 @@ def list_models(args: argparse.Namespace, bars: Bars) -> int:
         return 0
     for item in found:
         h, w, c = item["image_shape"]
-        shape = pipeline.shape_text((h, w, c))
+        shape = plans.shape_text((h, w, c))
         latents = f"{item['latent_shape'][0]} latents"
         print(f"{item['name']:<20} {shape:<14} {latents:<13} {item['parameters']:>11,} parameters  {item['origin']}")
     return 0
@@ -167,7 +167,7 @@ def _results(args: argparse.Namespace, bars: Bars, upto: StageName) -> tuple[Any
 
 
 def _metrics(results: Results, solid: Results | None) -> dict[str, Any]:
-    stages = {name: getattr(results, name) for name in pipeline.STAGES}
+    stages = {name: getattr(results, name) for name in plans.STAGES}
     if solid is not None:
         stages["projection-3d"] = solid.projection
     there = {name: staged for name, staged in stages.items() if staged is not None}
@@ -188,7 +188,7 @@ def _summary(results: Results, folder: Path) -> None:
 
 def _about(images: ImageSet) -> str:
     classes = f"{len(images.classes)} classes" if images.classes else "no labels"
-    return f"{len(images):,} images of {pipeline.shape_text(images.image_shape)}, {classes}"
+    return f"{len(images):,} images of {plans.shape_text(images.image_shape)}, {classes}"
 
 
 def _name_skipped(images: ImageSet) -> None:

@@ -11,7 +11,7 @@ from core.config import PCAConfig, ReductionConfig
 from core.errors import ConfigError
 from core.images import ImageSet
 from core.jobs import Job
-from core.pipeline import Plan, Results, StageName
+from core.plans import Plan, Results, StageName
 from core.projection import Projection
 from dashboard import components, controls, results, selection, state, takeaway
 from dashboard.scatter import scatter

@@ -10,7 +10,7 @@ from core.config import AutoencoderConfig, Loss, Optimizer, TrainingConfig
 from core.images import ImageSet, Source
 from core.jobs import Job
 from core.models import Epoch
-from core.pipeline import Plan, TrainSpec, shape_text
+from core.plans import Plan, TrainSpec, shape_text
 from dashboard import components, controls, library, results, state
 
 LOSSES: dict[Loss, str] = {"mse": "MSE (mean squared error)", "l1": "L1 (mean absolute error)", "huber": "Huber"}

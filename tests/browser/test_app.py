@@ -5,7 +5,7 @@ import pytest
 
 from core import images, models, pipeline
 from core.images import SampleSource
-from core.pipeline import KeptModel
+from core.plans import KeptModel
 from core.store import Store
 from tests.browser.helpers import (
     DRAWN,
