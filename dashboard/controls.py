@@ -277,5 +277,5 @@ def store_status(shown: Results) -> None:
     text, button = st.columns([3, 2], vertical_alignment="center")
     text.caption(f"Store: {store.size() / 1e6:,.1f} MB", help=components.plain(f"Kept in {store.root}"))
     if button.button("Clear", help="Delete all results in the store. Images and kept models stay.", width="stretch"):
-        count = results.clear_store()
-        st.toast(f"{count} results deleted.")
+        results.clear_store()
+        st.rerun()

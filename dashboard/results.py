@@ -4,6 +4,7 @@ Nothing here draws. A stage that is neither in the store nor cheap is `missing`;
 or behind a button, and shows what it has meanwhile.
 """
 
+import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import mkdtemp
@@ -217,7 +218,11 @@ def sheets_of(shown: Results) -> Path:
 def _sheets(key: str, _shown: Results) -> Path:
     folder = Path(mkdtemp(prefix="embedding-explorer-sheets-"))
     reconstructions = None if _shown.latents is None else _shown.latents.value.reconstructions
-    sheets.write_pages(_shown.images.value.x, reconstructions, folder)
+    # In a thread, as many images take long; the browser asks again for a sheet that is not there yet.
+    pages = threading.Thread(
+        target=sheets.write_pages, args=(_shown.images.value.x, reconstructions, folder), daemon=True
+    )
+    pages.start()
     return folder
 
 

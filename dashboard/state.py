@@ -86,17 +86,6 @@ def awaited(key: str, found: bool) -> bool:
     return key in keys
 
 
-def current_job(name: str) -> str | None:
-    """Return the id of the job a view started and still shows."""
-    job: str | None = st.session_state.get(f"job.{name}")
-    return job
-
-
-def follow_job(name: str, job: str | None) -> None:
-    """Remember the job that a view started, or forget it with None."""
-    st.session_state[f"job.{name}"] = job
-
-
 def epochs_seen(job: str, preview: Mapping[str, Any] | None) -> list[tuple[int, np.ndarray]]:
     """Add a training preview and return (epoch, reconstructions) to look back on: the newest and some before."""
     seen: dict[str, list[tuple[int, np.ndarray]]] = st.session_state.setdefault("epochs", {})

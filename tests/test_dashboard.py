@@ -196,3 +196,20 @@ def _both():
     if st.session_state["show"] == "explore":
         with st.sidebar:
             controls.data()
+
+
+def test_the_train_page_without_images_says_what_to_do():
+    at = choose(page("train").run(), "")
+    assert "Type the path" in at.info[0].value
+    assert not at.exception
+
+
+def test_clearing_the_store_forgets_results_and_keeps_the_shipped_ones():
+    at = page().run()
+    next(item for item in at.sidebar.slider if item.label.startswith("k ")).set_value(4).run()
+    from dashboard import results
+
+    assert results.store().size() > 0
+    next(item for item in at.sidebar.button if item.label == "Clear").click().run()
+    assert metric(at, "Clusters") == "4"  # made again at once
+    assert not at.exception and not at.error

@@ -4,6 +4,22 @@
  */
 
 const CARD_GAP = 16; // px between pointer and card
+const SHEET_TRIES = 120; // half a second apart
+
+/** Load a picture; one that is not there yet is being made, so ask again for a while. */
+async function loadImage(url) {
+  for (let left = url.startsWith("data:") ? 1 : SHEET_TRIES; ; left--) {
+    const image = new Image();
+    image.src = url;
+    try {
+      await image.decode();
+      return image;
+    } catch (error) {
+      if (left <= 1) throw error;
+      await new Promise((done) => setTimeout(done, 500));
+    }
+  }
+}
 
 /**
  * Pictures cut out of sprite sheets; each sheet is loaded once, when it is first needed.
@@ -15,21 +31,18 @@ function sheetLoader(url) {
     /** @returns {Promise<HTMLImageElement>} sheet `page`, decoded; a failed one is tried again next time */
     load(page) {
       if (!sheets.has(page)) {
-        const image = new Image();
-        image.src = url(page);
-        const ready = image.decode().then(() => {
-          image.dataset.ready = "1";
-          return image;
-        });
-        ready.catch(() => sheets.delete(page));
-        sheets.set(page, { image, ready });
+        const sheet = { image: null, ready: loadImage(url(page)) };
+        sheet.ready.then(
+          (image) => (sheet.image = image),
+          () => sheets.delete(page),
+        );
+        sheets.set(page, sheet);
       }
       return sheets.get(page).ready;
     },
     /** @returns {HTMLImageElement|null} sheet `page` if it is there already */
     now(page) {
-      const image = sheets.get(page)?.image;
-      return image?.dataset.ready ? image : null;
+      return sheets.get(page)?.image ?? null;
     },
   };
 }

@@ -82,8 +82,7 @@ def _settings() -> TrainSpec:
 
 def _training(source: Source, found: ImageSet, spec: TrainSpec) -> None:
     plan = Plan(source, spec)
-    name = state.current_job(f"train {found.fingerprint}")
-    job = results.jobs().get(name) if name is not None else None
+    job = _followed(source)
     active = job is not None and job.active
     left, right = st.columns([6, 1], vertical_alignment="center")
     left.markdown(
@@ -94,13 +93,18 @@ def _training(source: Source, found: ImageSet, spec: TrainSpec) -> None:
         "Train", type="primary", icon=":material/play_arrow:", disabled=active, width="stretch", key="start"
     ):
         job = results.jobs().start(plan, "model")
-        state.follow_job(f"train {found.fingerprint}", job.id)
         st.rerun()
     if job is None:
         st.caption("Nothing is being trained. Choose the settings in the sidebar and press Train.")
         return
     active = job.active
     st.fragment(_watch, run_every=components.POLL_SECONDS if active else None)(job.id, active)
+
+
+def _followed(source: Source) -> Job | None:
+    """Return the newest training on these images, whoever started it: a reload of the page loses nothing."""
+    jobs = [job for job in results.jobs().all() if job.upto == "model" and job.plan.source == source]
+    return max(jobs, key=lambda job: (job.active, job.submitted), default=None)
 
 
 def _watch(name: str, polling: bool) -> None:
@@ -113,6 +117,10 @@ def _watch(name: str, polling: bool) -> None:
         components.job_progress(job)
     elif job.state == "failed":
         st.error(components.plain(job.error or "Training failed."), icon=":material/error:")
+    elif job.preview is None and job.state == "cancelled":
+        st.info(
+            "Stopped before the first epoch was complete; there is nothing to keep.", icon=":material/stop_circle:"
+        )
     elif job.preview is None:
         st.success("This model was trained before; it is in the list below.", icon=":material/check_circle:")
     else:
