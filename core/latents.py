@@ -47,7 +47,8 @@ def describe_device(device: str | None = None) -> str:
     chosen = pick_device(device)
     if chosen.startswith("cuda"):
         return torch.cuda.get_device_name(chosen)
-    return f"CPU, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"CPU, {threads} thread{'' if threads == 1 else 's'}"
 
 
 def encode(model: TrainedModel, images: ImageSet, callback: Callback = ignore, device: str | None = None) -> Latents:
@@ -55,7 +56,8 @@ def encode(model: TrainedModel, images: ImageSet, callback: Callback = ignore, d
 
     Raises
     ------
-    CheckpointError : the model is of another architecture, or reads images of another shape.
+    CheckpointError : the model is of another architecture, reads images of another shape, or yields values
+        that are not finite.
     """
     import torch
 
@@ -74,7 +76,10 @@ def encode(model: TrainedModel, images: ImageSet, callback: Callback = ignore, d
         for start in range(0, n, BATCH):
             part = slice(start, min(n, start + BATCH))
             z = module.encode(to_batch(images.x[part], on))
-            decoded = module.decode(z).mul(255).round().to(torch.uint8)
+            shown = module.decode(z)
+            if not (z.isfinite().all() and shown.isfinite().all()):
+                raise CheckpointError("The model's weights give latents that are not finite; train it anew.")
+            decoded = shown.mul(255).round().to(torch.uint8)
             latents[part] = z.cpu().numpy()
             reconstructions[part] = decoded.permute(0, 2, 3, 1).cpu().numpy()  # (b, h, w, c)
             errors[part] = squared_errors(images.x[part], reconstructions[part])

@@ -222,11 +222,11 @@ def read_checkpoint(path: Path) -> TrainedModel:
     try:
         if path.is_dir():
             return load(path)
-        size = path.stat().st_size if path.is_file() else None
+        if not path.is_file():
+            raise CheckpointError(f"There is no model file {path}.")
+        size = path.stat().st_size
     except OSError as error:
         raise CheckpointError(f"The model file {path} cannot be read: {error.strerror or error}.") from error
-    if size is None:
-        raise CheckpointError(f"There is no model file {path}.")
     if size > LIMIT_BYTES:
         raise CheckpointError(f"{path.name} has more than {LIMIT_BYTES >> 30} GiB, the limit of a model file.")
     if path.suffix.lower() in (".pt", ".pth"):
@@ -238,9 +238,7 @@ def read_checkpoint(path: Path) -> TrainedModel:
     try:
         text = path.with_name("model.json").read_text("utf-8")
     except (OSError, ValueError) as error:
-        raise CheckpointError(
-            f"{path.name} does not say which autoencoder it is: put the model.json that belongs to it beside it."
-        ) from error
+        raise CheckpointError(f"{path.name} does not say what it is: put its model.json beside it.") from error
     return _from_json(_parsed(text, path), weights)
 
 
@@ -293,13 +291,10 @@ def _check_settings(model: TrainedModel) -> None:
     shape = model.image_shape
     whole = len(shape) == 3 and all(type(side) is int for side in shape)
     if not whole or not all(MIN_SIDE <= side <= MAX_SIDE for side in shape[:2]) or shape[2] not in (1, 3):
-        raise CheckpointError(
-            f"The model's image shape {shape!s:.80} is not a height and width of {MIN_SIDE} to {MAX_SIDE} and 1 or 3 channels."
-        )
+        limits = f"{MIN_SIDE} to {MAX_SIDE} pixels high and wide, of 1 or 3 channels"
+        raise CheckpointError(f"The model's image shape {shape!s:.80} is not {limits}.")
     if not isinstance(model.trained_on, str) or not isinstance(model.stopped_early, bool):
-        raise CheckpointError(
-            "The model's settings cannot be read: trained_on must be text, stopped_early true or false."
-        )
+        raise CheckpointError("The model's settings need text as trained_on, true or false as stopped_early.")
     for number, epoch in enumerate(model.history, start=1):
         losses = (epoch.train_loss, epoch.seconds, 0.0 if epoch.validation_loss is None else epoch.validation_loss)
         if epoch.epoch != number or not all(type(item) in (int, float) and abs(item) < math.inf for item in losses):

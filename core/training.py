@@ -78,8 +78,9 @@ def train(
     on = torch.device(pick_device(device))
     order = np.random.default_rng(training.seed).permutation(len(images))
     held = min(round(len(images) * training.validation_share), len(images) - 1)
-    with _seeded(training.seed, on):
+    with _seeded(training.seed):
         module = build(autoencoder, images.image_shape).to(on)
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
         run = _Run(
             images, training, on, callback, np.sort(order[held:]), np.sort(order[:held]), module,
             _optimizer(module, training), _LOSSES[training.loss](), torch.amp.GradScaler(on.type, enabled=on.type == "cuda"),
@@ -92,9 +93,10 @@ def train(
 
 
 @contextmanager
-def _seeded(seed: int, device: torch.device) -> Iterator[None]:
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
+def _seeded(seed: int) -> Iterator[None]:
+    # torch.manual_seed would seed every GPU as well, and fork_rng not give all of them back.
+    with torch.random.fork_rng(devices=[]):
+        torch.random.default_generator.manual_seed(seed)
         yield
 
 
@@ -112,7 +114,7 @@ def _epochs(run: _Run) -> tuple[dict[str, np.ndarray], bool]:
     for epoch in range(1, run.config.epochs + 1):
         try:
             _epoch(run, epoch, seconds_left)
-            weights = to_weights(run.module)
+            weights = _finite(to_weights(run.module), run)
             _report_epoch(run, seconds_left)
         except Cancelled:
             if not weights:
@@ -147,14 +149,25 @@ def _step(run: _Run, rows: np.ndarray, epoch: int) -> float:
         loss = run.loss(run.module(x).float(), x)
     value = float(loss.detach())
     if not math.isfinite(value):
-        raise TrainingError(
-            f"The loss is {value} in epoch {epoch}: training with learning_rate {run.config.learning_rate:g} ran away. "
-            "Lower the learning rate, or choose Adam."
-        )
+        raise _ran_away(f"The loss is {value} in epoch {epoch}", run)
     run.scaler.scale(loss).backward()
     run.scaler.step(run.optimizer)
     run.scaler.update()
     return value
+
+
+def _finite(weights: dict[str, np.ndarray], run: _Run) -> dict[str, np.ndarray]:
+    # The last step of an epoch can spoil weights after the last loss was looked at.
+    if not all(np.isfinite(array).all() for array in weights.values()):
+        raise _ran_away(f"The weights are not finite after epoch {len(run.history)}", run)
+    return weights
+
+
+def _ran_away(what: str, run: _Run) -> TrainingError:
+    return TrainingError(
+        f"{what}: training with learning_rate {run.config.learning_rate:g} ran away. "
+        "Lower the learning rate, or choose Adam."
+    )
 
 
 @torch.inference_mode()

@@ -83,3 +83,9 @@ def test_device_is_named():
     assert latents.describe_device("cpu").startswith("CPU")
     assert latents.pick_device("cpu") == "cpu"
     assert latents.pick_device() in ("cpu", "cuda")
+
+
+def test_weights_that_give_no_finite_latents_are_refused(model):
+    weights = {n: -np.ones_like(a) if n.endswith("running_var") else a for n, a in model.weights.items()}
+    with pytest.raises(CheckpointError, match="latents that are not finite"):
+        latents.encode(replace(model, weights=weights), image_set(blobs(4)[0]))

@@ -130,6 +130,12 @@ def test_damaged_and_foreign_files_are_one_sentence(model, tmp_path):
         ({"autoencoder": 5}, "cannot be read"),
         ({"history": [{"epoch": "x"}]}, "cannot be read"),
         ({"trained_on": 7}, "trained_on"),
+        ({"image_shape": [8.5, 9, 1]}, "image shape"),
+        ({"image_shape": [float("inf"), 9, 1]}, "image shape"),
+        (
+            {"history": [{"epoch": 1, "train_loss": float("nan"), "validation_loss": None, "seconds": 1.0}]},
+            "epoch 1 is not one of finite losses",
+        ),
     ],
 )
 def test_settings_that_cannot_be_are_refused(change, said, model, tmp_path):
@@ -151,3 +157,56 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(model, tmp_path):
 def test_parameters_are_the_trained_values_alone(model):
     module = autoencoders.build(CONFIG, SHAPE)
     assert model.n_parameters == sum(p.numel() for p in module.parameters())
+
+
+def test_settings_nested_too_deep_are_refused(model, tmp_path):
+    models.save(model, tmp_path / "m")
+    (tmp_path / "m" / "model.json").write_text("[" * 100_000)
+    with pytest.raises(CheckpointError, match="not JSON"):
+        models.load(tmp_path / "m")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda array: array.astype(np.float64), "is float64; it must be float32"),
+        (lambda array: array.astype(np.float16), "is float16; it must be float32"),
+        (lambda array: np.full_like(array, np.nan), "not finite"),
+    ],
+)
+def test_weights_of_another_type_or_not_finite_are_refused(spoil, said, model, tmp_path):
+    weights = {name: spoil(a) if a.dtype == np.float32 else a for name, a in model.weights.items()}
+    models.save(replace(model, weights=weights), tmp_path / "m")
+    with pytest.raises(CheckpointError, match=said):
+        models.load(tmp_path / "m")
+
+
+@pytest.mark.parametrize("change", [torch.Tensor.bfloat16, lambda tensor: tensor.to("meta")])
+def test_tensors_that_numpy_cannot_hold_are_refused(change, model, tmp_path):
+    module = autoencoders.build(CONFIG, SHAPE)
+    config = models.to_entry(model)[1]
+    state = {name: change(value) for name, value in module.state_dict().items()}
+    torch.save({"config": config, "state_dict": state}, tmp_path / "m.pt")
+    with pytest.raises(CheckpointError, match="plain float32"):
+        models.read_checkpoint(tmp_path / "m.pt")
+
+
+def test_no_model_can_hide_behind_a_samples_name(model, tmp_path):
+    with pytest.raises(ConfigError, match="'digits' is the name of a sample's own model"):
+        models.keep(model, "digits", tmp_path)
+
+
+def test_damaged_torch_files_never_raise_anything_else(model, tmp_path, rng):
+    module, path = autoencoders.build(CONFIG, SHAPE), tmp_path / "m.pt"
+    torch.save({"config": models.to_entry(model)[1], "state_dict": module.state_dict()}, path)
+    whole = np.frombuffer(path.read_bytes(), np.uint8)
+    refused = 0
+    for _ in range(100):
+        damaged = whole.copy()
+        damaged[rng.integers(0, 3000, 8)] = rng.integers(0, 256, 8)
+        path.write_bytes(damaged.tobytes())
+        try:
+            models.read_checkpoint(path)
+        except CheckpointError:
+            refused += 1
+    assert refused > 50

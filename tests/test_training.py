@@ -106,3 +106,16 @@ def test_without_held_out_images_there_is_no_validation_loss():
 def test_few_images_and_a_last_batch_of_one_train(n, batch, share):
     model = train(images(n, channels=3), SMALL, config(batch_size=batch, validation_share=share, epochs=1))
     assert model.image_shape == (8, 8, 3)
+
+
+def test_weights_spoilt_by_the_very_last_step_are_not_returned(monkeypatch):
+    step = torch.optim.SGD.step
+
+    def spoil(self, *args):
+        step(self, *args)
+        with torch.no_grad():
+            self.param_groups[0]["params"][0].fill_(torch.nan)
+
+    monkeypatch.setattr(torch.optim.SGD, "step", spoil)
+    with pytest.raises(TrainingError, match="weights are not finite after epoch 1"):
+        train(images(8), SMALL, config(optimizer="sgd", epochs=1, validation_share=0.0))

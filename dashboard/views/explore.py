@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from core import figures, report
-from core.config import PCAConfig, ReductionConfig
+from core.config import PCAConfig, ProjectionConfig, ReductionConfig
 from core.errors import ConfigError
 from core.images import ImageSet
 from core.jobs import Job
@@ -19,9 +19,10 @@ from dashboard.scatter import scatter
 
 @dataclass(frozen=True)
 class Scene:
-    """What the page shows: the plan asked for, all stages of the one drawn, and what is still missing."""
+    """What the page shows: the plan asked for, the map drawn with all its stages, and what is still missing."""
 
     plan: Plan
+    drawn: ProjectionConfig
     shown: Results
     missing: StageName | None
     seconds: float
@@ -94,14 +95,14 @@ def _scene(plan: Plan) -> Scene | None:
         return None
     if look is not None and missing is None and look.results is not None:
         state.remember_map(place, plan.reduction, plan.projection, plan.cluster)
-        return Scene(plan, look.results, None, 0.0)
+        return Scene(plan, plan.projection, look.results, None, 0.0)
     for reduction, projection, cluster in (
         *state.last_maps(place, plan),
         (ReductionConfig(), PCAConfig(2), plan.cluster),
     ):
         earlier = _complete(replace(plan, reduction=reduction, projection=projection, cluster=cluster))
         if earlier is not None:
-            return Scene(plan, earlier, missing, seconds)
+            return Scene(plan, projection, earlier, missing, seconds)
     if missing is not None:
         _make(plan, missing)
     return None
@@ -162,6 +163,11 @@ def _area(scene: Scene, display: controls.Display, job_name: str | None) -> None
     selection.show(shown, spec, chosen)
 
 
+def _meanwhile(scene: Scene) -> str:
+    same = type(scene.drawn) is type(scene.plan.projection)
+    return "the map shown before" if same else f"{report.title_of(scene.drawn)} meanwhile"
+
+
 def _pending(scene: Scene, job: Job | None) -> Results:
     """Say what is missing and how to get it; return what to draw meanwhile, which is the map as it forms."""
     if job is None:
@@ -169,7 +175,7 @@ def _pending(scene: Scene, job: Job | None) -> Results:
         title = report.title_of(scene.plan.projection)
         text.info(
             f"{title} with these settings takes about {components.duration(scene.seconds)} here. "
-            "Below is the map shown before.",
+            f"Below is {_meanwhile(scene)}.",
             icon=":material/hourglass_empty:",
         )
         if button.button("Run", type="primary", icon=":material/play_arrow:", width="stretch", key="run"):
