@@ -29,6 +29,7 @@ from core.readers.sources import SAMPLES
 from core.readers.weights import LIMIT_BYTES, check_weights, read_safetensors, read_torch
 from core.store import Entry, fingerprint, key_of
 
+_BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 _NAME = re.compile(r"[^\W_]([\w\-. ]{0,62}[\w\-])?")
 
 
@@ -72,11 +73,7 @@ class TrainedModel:
     @property
     def n_parameters(self) -> int:
         """Number of trained values; running statistics of normalisation are not counted."""
-        return sum(array.size for name, array in self.weights.items() if not _is_buffer(name))
-
-
-def _is_buffer(name: str) -> bool:
-    return name.endswith(("running_mean", "running_var", "num_batches_tracked"))
+        return sum(array.size for name, array in self.weights.items() if not name.endswith(_BUFFERS))
 
 
 def to_entry(model: TrainedModel) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

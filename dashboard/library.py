@@ -112,10 +112,16 @@ def _load() -> None:
         with TemporaryDirectory() as folder:
             path = Path(folder) / f"model{Path(file.name).suffix}"
             path.write_bytes(file.getbuffer())
-            _attempt(
-                lambda: models.keep(models.read_checkpoint(path), name.strip(), models.models_root()),
-                f"Kept as {name.strip()!r}.",
-            )
+            with st.spinner("Checking the model…"):
+                _attempt(lambda: _keep_checked(path, name.strip()), f"Kept as {name.strip()!r}.")
+
+
+def _keep_checked(path: Path, name: str) -> None:
+    from core.autoencoders import from_model  # loads torch, for seconds
+
+    model = models.read_checkpoint(path)
+    from_model(model)  # raises when the weights are of another architecture
+    models.keep(model, name, models.models_root())
 
 
 def _attempt(action: Callable[[], object], success: str) -> None:
