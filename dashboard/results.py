@@ -5,10 +5,11 @@ or behind a button, and shows what it has meanwhile.
 """
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -20,11 +21,12 @@ from core.jobs import Job, Jobs, job_id
 from core.latents import Latents
 from core.models import TrainedModel
 from core.plans import CheckpointFile, KeptModel, ModelRef, Plan, Results, Staged, StageName, TrainSpec
-from core.progress import Cancelled
+from core.progress import Cancelled, ignore
 from core.projection import check_size
 from core.quality import Scores
 from core.store import Store
 
+T = TypeVar("T")
 LIVE_SECONDS = 2.0  # what is predicted to take longer never blocks a page
 
 
@@ -68,7 +70,7 @@ def images(source: Source) -> Staged[ImageSet] | None:
     if isinstance(source, SampleSource):
         return _sample(source)
     key = _images_key(source)
-    return _images(key, source) if store().has("images", key) else None
+    return _whole(lambda: _images(key, source)) if store().has("images", key) else None
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -83,14 +85,14 @@ def _images_key(source: Source) -> str:
 
 @st.cache_resource(max_entries=3, show_spinner=False)
 def _images(key: str, _source: Source) -> Staged[ImageSet]:
-    return pipeline.images(store(), _source)
+    return pipeline.images(store(), _source, _never)
 
 
 def model(ref: ModelRef, found: ImageSet) -> Staged[TrainedModel] | None:
     """Return a model when it is there: kept, in a file, or trained on these images before."""
     if isinstance(ref, TrainSpec) and not store().has("model", keys.model_key(found, ref)):
         return None
-    return _model(_model_stamp(ref), found.fingerprint, ref, found)
+    return _whole(lambda: _model(_model_stamp(ref), found.fingerprint, ref, found))
 
 
 def _model_stamp(ref: ModelRef) -> str:
@@ -120,7 +122,8 @@ def _reduced(key: str, _before: Staged[Latents], _config: ReductionConfig) -> St
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _projection(key: str, _before: Staged[Any], _config: ProjectionConfig) -> Staged[Any]:
-    return pipeline.projection(store(), _before, _config)
+    iterative = isinstance(_config, TSNEConfig | UMAPConfig)
+    return pipeline.projection(store(), _before, _config, _never if iterative else ignore)
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
@@ -131,6 +134,14 @@ def _clustering(key: str, _on: Staged[Any], _config: ClusterConfig) -> Staged[An
 def _never(progress: Any) -> None:
     """Stop a stage that the page should only have found: its entry was cut short or cleared this moment."""
     raise Cancelled
+
+
+def _whole(find: Callable[[], Staged[T]]) -> Staged[T] | None:
+    """Return what is found, or None when its entry turns out to be damaged; the store has dropped it then."""
+    try:
+        return find()
+    except Cancelled:
+        return None
 
 
 def look(plan: Plan) -> Look:
@@ -151,7 +162,9 @@ def look(plan: Plan) -> Look:
     key = keys.latents_key(trained.value, read.value)
     if not store().has("latents", key):
         return Look(plan, here, "latents")
-    encoded = _latents(key, trained.value, read.value)
+    encoded = _whole(lambda: _latents(key, trained.value, read.value))
+    if encoded is None:
+        return Look(plan, here, "latents")
     here = replace(here, latents=encoded)
     n, d = encoded.value.latents.shape
     key = keys.reduced_key(encoded.key, plan.reduction)
@@ -166,7 +179,10 @@ def look(plan: Plan) -> Look:
     check_size(plan.projection, n)
     if not store().has("projection", key) and (iterative or seconds > LIVE_SECONDS):
         return Look(plan, here, "projection", seconds)
-    here = replace(here, projection=_projection(key, reduced, plan.projection))
+    projection = _whole(lambda: _projection(key, reduced, plan.projection))
+    if projection is None:
+        return Look(plan, here, "projection", seconds)
+    here = replace(here, projection=projection)
     return _clustered(plan, here)
 
 
