@@ -196,6 +196,43 @@ class MiniBatchKMeansConfig:
         _whole("seed", self.seed, 0, 2**32 - 1)
 
 
+@dataclass(frozen=True)
+class ClassifierConfig:
+    """How a trained classifier reads images.
+
+    Parameters
+    ----------
+    model : a torchvision classifier's name, or an import path `package.module:name`, perhaps with plain arguments.
+    layer : dotted name of the inner layer whose output becomes the latents; None takes the input of the last linear layer.
+    resize, crop : pixels: the shorter side is brought to `resize`, then the middle `crop` × `crop` is taken.
+    mean, std : per channel, of pixels in [0, 1].
+    """
+
+    model: str = "vgg16"
+    layer: str | None = None
+    resize: int = 256
+    crop: int = 224
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    batch_size: int = 32
+
+    def __post_init__(self) -> None:
+        for name in ("model", "layer"):
+            text = getattr(self, name)
+            if (text is not None or name == "model") and (not isinstance(text, str) or not text or len(text) > 300):
+                raise ConfigError(f"{name} {text!r:.80} must be a text of 1 to 300 letters.")
+        _whole("resize", self.resize, 8, 1024)
+        _whole("crop", self.crop, 8, self.resize)
+        _whole("batch_size", self.batch_size, 1, 4096)
+        for name in ("mean", "std"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON has lists
+            values = getattr(self, name)
+            if len(values) != 3:
+                raise ConfigError(f"{name} needs 3 numbers, one a channel; it has {len(values)}.")
+            for value in values:
+                _between(name, value, 0, 1) if name == "mean" else _positive(name, value)
+
+
 ReductionMethod = PCAConfig | KernelPCAConfig | TruncatedSVDConfig
 ProjectionConfig = PCAConfig | KernelPCAConfig | TSNEConfig | UMAPConfig
 ClusterMethod = KMeansConfig | MiniBatchKMeansConfig
@@ -236,6 +273,7 @@ _CLASSES: tuple[type, ...] = (
     MiniBatchKMeansConfig,
     ReductionConfig,
     ClusterConfig,
+    ClassifierConfig,
 )
 
 
