@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from core import layers
 from core.errors import ConfigError
 
+ValueRange = Literal["unit", "symmetric"]
 Loss = Literal["mse", "l1", "huber"]
 Optimizer = Literal["adam", "adamw", "sgd"]
 Kernel = Literal["rbf", "poly", "cosine"]
@@ -36,6 +38,11 @@ def _positive(name: str, value: float) -> None:
         raise ConfigError(f"{name} {value!r} must be greater than 0.")
 
 
+def _yes_or_no(name: str, value: bool) -> None:
+    if not isinstance(value, bool):
+        raise ConfigError(f"{name} {value!r} must be true or false.")
+
+
 def _one_of(name: str, value: str, allowed: Any) -> None:
     if value not in get_args(allowed):
         raise ConfigError(f"{name} {value!r} must be one of {', '.join(get_args(allowed))}.")
@@ -43,19 +50,68 @@ def _one_of(name: str, value: str, allowed: Any) -> None:
 
 @dataclass(frozen=True)
 class AutoencoderConfig:
-    """The convolutional autoencoder: numbers per image, and channels of its first layer."""
+    """The default convolutional autoencoder: numbers per image, channels of its first layer, range of its pixels.
+
+    `value_range` is that of the pixels it reads and gives: "unit" [0, 1] or "symmetric" [-1, 1].
+    """
 
     latent_size: int = 32
     width: int = 32
+    value_range: ValueRange = "unit"
 
     def __post_init__(self) -> None:
         _whole("latent_size", self.latent_size, 1, 4096)
         _whole("width", self.width, 4, 256)
+        _one_of("value_range", self.value_range, ValueRange)
+
+
+@dataclass(frozen=True)
+class LayersConfig:
+    """An autoencoder written layer by layer, as `core.layers` reads it.
+
+    Parameters
+    ----------
+    latent_size : when given, linear layers squeeze the encoder's output to so many numbers, and widen them again.
+    value_range : of the pixels it reads and gives: "unit" [0, 1] or "symmetric" [-1, 1].
+    """
+
+    encoder: str
+    decoder: str
+    latent_size: int | None = None
+    value_range: ValueRange = "unit"
+
+    def __post_init__(self) -> None:
+        for name in ("encoder", "decoder"):  # one spelling, so that blanks make no other key
+            object.__setattr__(self, name, layers.write(layers.parse(getattr(self, name))))
+        if self.latent_size is not None:
+            _whole("latent_size", self.latent_size, 1, 4096)
+        _one_of("value_range", self.value_range, ValueRange)
+
+
+ModelConfig = AutoencoderConfig | LayersConfig
+
+
+def latent_shape(config: ModelConfig, image_shape: tuple[int, int, int]) -> tuple[int, ...]:
+    """Return the shape of one image's latents: (latent_size,), or the encoder's own (c, h, w).
+
+    Raises
+    ------
+    ConfigError : the layers do not fit images (h, w, c).
+    """
+    if config.latent_size is not None:
+        return (config.latent_size,)
+    return layers.latent_shape(layers.parse(config.encoder), image_shape)
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How the autoencoder is trained; `validation_share` is the part of the images held out, in [0, 0.5]."""
+    """How the autoencoder is trained.
+
+    Parameters
+    ----------
+    validation_share : part of the images that is held out, in [0, 0.5].
+    deterministic : the same seed gives the same weights on one device; without, a GPU may be faster.
+    """
 
     loss: Loss = "mse"
     optimizer: Optimizer = "adam"
@@ -65,6 +121,7 @@ class TrainingConfig:
     epochs: int = 20
     validation_share: float = 0.1
     seed: int = 0
+    deterministic: bool = True
 
     def __post_init__(self) -> None:
         _one_of("loss", self.loss, Loss)
@@ -75,6 +132,7 @@ class TrainingConfig:
         _whole("epochs", self.epochs, 1, 100_000)
         _between("validation_share", self.validation_share, 0, 0.5)
         _whole("seed", self.seed, 0, 2**32 - 1)
+        _yes_or_no("deterministic", self.deterministic)
 
 
 @dataclass(frozen=True)
@@ -263,6 +321,7 @@ class ClusterConfig:
 
 _CLASSES: tuple[type, ...] = (
     AutoencoderConfig,
+    LayersConfig,
     TrainingConfig,
     PCAConfig,
     KernelPCAConfig,
@@ -304,4 +363,8 @@ def from_json(values: Mapping[str, Any]) -> Any:
     if unknown:
         raise ConfigError(f"{values['type']} has no setting {unknown[0]!r}.")
     given = {name: value for name, value in values.items() if name != "type"}
+    needed = [item.name for item in dataclasses.fields(cls) if item.default is item.default_factory is dataclasses.MISSING]
+    for name in needed:
+        if name not in given:
+            raise ConfigError(f"{values['type']} needs {name!r}.")
     return cls(**{k: from_json(v) if isinstance(v, Mapping) else v for k, v in given.items()})

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core.config import ValueRange
 from core.errors import CheckpointError
 from core.imageset import ImageSet
 from core.models import TrainedModel
@@ -22,7 +23,7 @@ class Latents:
 
     Parameters
     ----------
-    latents : float32 (n, latent_size).
+    latents : float32 (n, d), d = latent_size or the encoder's c · h · w.
     reconstructions : uint8 (n, h, w, c).
     errors : float32 (n,), mean squared error of each image with pixels in [0, 1], of the 8-bit reconstruction,
         so that what is shown is what is scored.
@@ -68,31 +69,42 @@ def encode(model: TrainedModel, images: ImageSet, callback: Callback = ignore, d
     on = torch.device(pick_device(device))
     module = from_model(model, on)
     n = len(images)
-    latents = np.empty((n, model.autoencoder.latent_size), np.float32)
+    values = model.autoencoder.value_range
+    latents = np.empty((n, model.n_latents), np.float32)
     reconstructions = np.empty(images.x.shape, np.uint8)
     errors = np.empty(n, np.float32)
     seconds_left = stopwatch(n)
     with torch.inference_mode():
         for start in range(0, n, BATCH):
             part = slice(start, min(n, start + BATCH))
-            z = module.encode(to_batch(images.x[part], on))
+            z = module.encode(to_batch(images.x[part], on, values))
             shown = module.decode(z)
             if not (z.isfinite().all() and shown.isfinite().all()):
                 raise CheckpointError("The model's weights give latents that are not finite; train it anew.")
-            decoded = shown.mul(255).round().to(torch.uint8)
             latents[part] = z.cpu().numpy()
-            reconstructions[part] = decoded.permute(0, 2, 3, 1).cpu().numpy()  # (b, h, w, c)
+            reconstructions[part] = to_images(shown, values)
             errors[part] = squared_errors(images.x[part], reconstructions[part])
             callback(Progress("Encoding", part.stop, n, "image", seconds_left(part.stop)))
     return Latents(latents, reconstructions, errors)
 
 
-def to_batch(x: np.ndarray, device: "torch.device") -> "torch.Tensor":
-    """Turn uint8 images (b, h, w, c) into float32 (b, c, h, w) in [0, 1] on a device."""
+def to_batch(x: np.ndarray, device: "torch.device", value_range: ValueRange = "unit") -> "torch.Tensor":
+    """Turn uint8 images (b, h, w, c) into float32 (b, c, h, w) in [0, 1] or [-1, 1] on a device."""
     import torch
 
     batch = torch.from_numpy(np.array(x)).to(device)  # a copy: shipped arrays are read-only
-    return batch.permute(0, 3, 1, 2).to(torch.float32).div(255)
+    batch = batch.permute(0, 3, 1, 2).to(torch.float32).div(255)
+    return batch if value_range == "unit" else batch.mul(2).sub(1)
+
+
+def to_images(batch: "torch.Tensor", value_range: ValueRange = "unit") -> np.ndarray:
+    """Turn float images (b, c, h, w) in [0, 1] or [-1, 1] into uint8 (b, h, w, c); what is outside is cut off."""
+    import torch
+
+    unit = batch if value_range == "unit" else batch.add(1).div(2)
+    decoded = unit.clamp(0, 1).mul(255).round().to(torch.uint8)
+    images: np.ndarray = decoded.permute(0, 2, 3, 1).cpu().numpy()
+    return images
 
 
 def squared_errors(x: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:

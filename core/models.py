@@ -22,7 +22,8 @@ import platformdirs
 import safetensors
 import safetensors.numpy
 
-from core.config import AutoencoderConfig, TrainingConfig, from_json, to_json
+from core import layers
+from core.config import LayersConfig, ModelConfig, TrainingConfig, from_json, latent_shape, to_json
 from core.errors import CheckpointError, ConfigError
 from core.imageset import MAX_SIDE, MIN_SIDE
 from core.readers.sources import SAMPLES
@@ -55,7 +56,7 @@ class TrainedModel:
     history : the completed epochs.
     """
 
-    autoencoder: AutoencoderConfig
+    autoencoder: ModelConfig
     training: TrainingConfig | None
     image_shape: tuple[int, int, int]
     weights: Mapping[str, np.ndarray]
@@ -69,6 +70,16 @@ class TrainedModel:
         names = sorted(self.weights)
         arrays = fingerprint(*(self.weights[name] for name in names))
         return key_of(1, to_json(self.autoencoder), list(self.image_shape), names, arrays)
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """Shape of one image's latents, (latent_size,) or (c, h, w)."""
+        return latent_shape(self.autoencoder, self.image_shape)
+
+    @property
+    def n_latents(self) -> int:
+        """Numbers that one image becomes."""
+        return math.prod(self.latent_shape)
 
     @property
     def n_parameters(self) -> int:
@@ -283,16 +294,25 @@ def _from_json(values: Any, weights: Mapping[str, np.ndarray]) -> TrainedModel:
 
 
 def _check_settings(model: TrainedModel) -> None:
-    if not isinstance(model.autoencoder, AutoencoderConfig) or not isinstance(model.training, TrainingConfig | None):
+    if not isinstance(model.autoencoder, ModelConfig) or not isinstance(model.training, TrainingConfig | None):
         raise CheckpointError("The model's settings are not those of an autoencoder and its training.")
     shape = model.image_shape
     whole = len(shape) == 3 and all(type(side) is int for side in shape)
     if not whole or not all(MIN_SIDE <= side <= MAX_SIDE for side in shape[:2]) or shape[2] not in (1, 3):
         limits = f"{MIN_SIDE} to {MAX_SIDE} pixels high and wide, of 1 or 3 channels"
         raise CheckpointError(f"The model's image shape {shape!s:.80} is not {limits}.")
+    if isinstance(model.autoencoder, LayersConfig):
+        _check_layers(model.autoencoder, (shape[0], shape[1], shape[2]))
     if not isinstance(model.trained_on, str) or not isinstance(model.stopped_early, bool):
         raise CheckpointError("The model's settings need text as trained_on, true or false as stopped_early.")
     for number, epoch in enumerate(model.history, start=1):
         losses = (epoch.train_loss, epoch.seconds, 0.0 if epoch.validation_loss is None else epoch.validation_loss)
         if epoch.epoch != number or not all(type(item) in (int, float) and abs(item) < math.inf for item in losses):
             raise CheckpointError(f"The model's history cannot be read: epoch {number} is not one of finite losses.")
+
+
+def _check_layers(config: LayersConfig, image_shape: tuple[int, int, int]) -> None:
+    try:
+        layers.check_fit(layers.parse(config.encoder), layers.parse(config.decoder), image_shape)
+    except ConfigError as error:
+        raise CheckpointError(f"The model's layers do not fit its images: {error}") from error

@@ -8,7 +8,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,10 +17,10 @@ import torch
 from torch import nn
 
 from core.autoencoders import Autoencoder, build, to_weights
-from core.config import AutoencoderConfig, TrainingConfig
-from core.errors import TrainingError
+from core.config import ModelConfig, TrainingConfig, ValueRange
+from core.errors import CheckpointError, TrainingError
 from core.imageset import ImageSet
-from core.latents import pick_device, to_batch
+from core.latents import pick_device, to_batch, to_images
 from core.models import Epoch, TrainedModel
 from core.progress import Callback, Cancelled, Progress, ignore, stopwatch
 
@@ -42,13 +42,19 @@ class _Run:
     device: torch.device
     callback: Callback
     rows: np.ndarray  # (n_train,) rows learnt from
-    held_out: np.ndarray  # (n_validation,)
+    validated: ImageSet
+    held_out: np.ndarray  # (n_validation,) rows of `validated`
     module: Autoencoder
     optimizer: torch.optim.Optimizer
     loss: nn.Module
     scaler: torch.amp.GradScaler
+    value_range: ValueRange
     history: list[Epoch] = field(default_factory=list)
     reported: float = 0.0
+
+    def batch(self, images: ImageSet, rows: np.ndarray) -> torch.Tensor:
+        """Return images as float32 (b, c, h, w) in the model's range."""
+        return to_batch(images.x[rows], self.device, self.value_range)
 
     @property
     def batches(self) -> int:
@@ -61,35 +67,74 @@ class _Run:
 
 def train(
     images: ImageSet,
-    autoencoder: AutoencoderConfig,
+    autoencoder: ModelConfig,
     training: TrainingConfig,
     callback: Callback = ignore,
     device: str | None = None,
+    *,
+    validation: ImageSet | None = None,
+    checkpoint: Callable[[TrainedModel], None] | None = None,
+    checkpoint_every: int = 0,
 ) -> TrainedModel:
     """Train an autoencoder on images; on CUDA when there is one, there in mixed precision.
 
     `callback` gets batches done and the latest losses and, after each epoch, a preview: `epoch`, `history`, and
     `originals` and `reconstructions`, uint8 (8, h, w, c), of held-out images when there are any.
 
+    Parameters
+    ----------
+    validation : images that are not learnt from, in place of `training.validation_share` of `images`.
+    checkpoint : gets the model as it is after every `checkpoint_every` epochs but the last; 0 never.
+
     Raises
     ------
     TrainingError : the loss is not finite. Cancelled : the callback asked to stop within the first epoch.
+    ConfigError : the layers do not fit the images. CheckpointError : validation images of another shape.
     """
+    if validation is not None and validation.image_shape != images.image_shape:
+        raise CheckpointError(
+            f"Validation images are {validation.image_shape}, training images {images.image_shape}; bring them to one shape."
+        )
     on = torch.device(pick_device(device))
     order = np.random.default_rng(training.seed).permutation(len(images))
-    held = min(round(len(images) * training.validation_share), len(images) - 1)
+    held = min(round(len(images) * training.validation_share), len(images) - 1) if validation is None else 0
     with _seeded(training.seed):
         module = build(autoencoder, images.image_shape).to(on)
-    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
-        run = _Run(
-            images, training, on, callback, np.sort(order[held:]), np.sort(order[:held]), module,
-            _optimizer(module, training), _LOSSES[training.loss](), torch.amp.GradScaler(on.type, enabled=on.type == "cuda"),
-        )  # fmt: skip
-        weights, stopped = _epochs(run)
-    done = dataclasses.replace(training, epochs=len(run.history))
-    return TrainedModel(
-        autoencoder, done, images.image_shape, weights, tuple(run.history), images.name, stopped_early=stopped
-    )
+    run = _Run(
+        images, training, on, callback, np.sort(order[held:]), validation or images,
+        np.sort(order[:held]) if validation is None else np.arange(len(validation)), module,
+        _optimizer(module, training), _LOSSES[training.loss](),
+        torch.amp.GradScaler(on.type, enabled=on.type == "cuda"), autoencoder.value_range,
+    )  # fmt: skip
+
+    def model(weights: dict[str, np.ndarray], stopped: bool = False) -> TrainedModel:
+        done = dataclasses.replace(training, epochs=len(run.history))
+        history = tuple(run.history)
+        return TrainedModel(
+            autoencoder, done, images.image_shape, weights, history, images.name, stopped_early=stopped
+        )
+
+    def keep(weights: dict[str, np.ndarray]) -> None:
+        done = len(run.history)
+        if checkpoint is not None and checkpoint_every and done % checkpoint_every == 0 and done < training.epochs:
+            checkpoint(model(weights))
+
+    with _algorithms(training.deterministic):
+        return model(*_epochs(run, keep))
+
+
+@contextmanager
+def _algorithms(deterministic: bool) -> Iterator[None]:
+    """Let torch use only deterministic algorithms, or whichever is fastest, and bring its settings back after."""
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    with ExitStack() as stack:
+        stack.enter_context(
+            torch.backends.cudnn.flags(enabled=True, benchmark=not deterministic, deterministic=deterministic)
+        )
+        stack.callback(torch.use_deterministic_algorithms, before[0], warn_only=before[1])
+        # cuBLAS is deterministic only with a workspace set before CUDA starts: warn of the rest, do not fail.
+        torch.use_deterministic_algorithms(deterministic, warn_only=True)
+        yield
 
 
 @contextmanager
@@ -108,13 +153,14 @@ def _optimizer(module: nn.Module, config: TrainingConfig) -> torch.optim.Optimiz
     return kind(module.parameters(), rate, weight_decay=decay)
 
 
-def _epochs(run: _Run) -> tuple[dict[str, np.ndarray], bool]:
+def _epochs(run: _Run, keep: Callable[[dict[str, np.ndarray]], None]) -> tuple[dict[str, np.ndarray], bool]:
     seconds_left = stopwatch(run.config.epochs * run.batches)
     weights: dict[str, np.ndarray] = {}
     for epoch in range(1, run.config.epochs + 1):
         try:
             _epoch(run, epoch, seconds_left)
             weights = _finite(to_weights(run.module), run)
+            keep(weights)
             _report_epoch(run, seconds_left)
         except Cancelled:
             if not weights:
@@ -128,22 +174,22 @@ def _epoch(run: _Run, epoch: int, seconds_left: Any) -> None:
     # Shuffled anew each epoch, and not from torch's state, which the weights' start used.
     order = np.random.default_rng([run.config.seed, epoch]).permutation(run.rows)
     run.module.train()
-    total, recent = 0.0, 0.0
+    total, seen = 0.0, 0
     for batch in range(run.batches):
         rows = order[batch * run.config.batch_size : (batch + 1) * run.config.batch_size]
-        recent = _step(run, rows, epoch)
-        total += recent * len(rows)
+        total += _step(run, rows, epoch) * len(rows)
+        seen += len(rows)
         now = time.monotonic()
         if now - run.reported >= REPORT_SECONDS and batch + 1 < run.batches:
             run.reported = now
             done = (epoch - 1) * run.batches + batch + 1
-            run.callback(_progress(run, done, seconds_left(done), {"epoch": epoch, "train_loss": recent}))
+            run.callback(_progress(run, done, seconds_left(done), {"epoch": epoch, "train_loss": total / seen}))
     validation = _validation_loss(run) if len(run.held_out) else None
     run.history.append(Epoch(epoch, total / len(run.rows), validation, round(time.perf_counter() - started, 3)))
 
 
 def _step(run: _Run, rows: np.ndarray, epoch: int) -> float:
-    x = to_batch(run.images.x[rows], run.device)
+    x = run.batch(run.images, rows)
     run.optimizer.zero_grad(set_to_none=True)
     with run.amp:
         loss = run.loss(run.module(x).float(), x)
@@ -175,7 +221,7 @@ def _validation_loss(run: _Run) -> float:
     run.module.eval()
     total = 0.0
     for start in range(0, len(run.held_out), 512):
-        x = to_batch(run.images.x[run.held_out[start : start + 512]], run.device)
+        x = run.batch(run.validated, run.held_out[start : start + 512])
         total += float(run.loss(run.module(x), x)) * len(x)
     return total / len(run.held_out)
 
@@ -183,9 +229,9 @@ def _validation_loss(run: _Run) -> float:
 @torch.inference_mode()
 def _report_epoch(run: _Run, seconds_left: Any) -> None:
     run.module.eval()
-    pool = run.held_out if len(run.held_out) else run.rows
+    images, pool = (run.validated, run.held_out) if len(run.held_out) else (run.images, run.rows)
     shown = pool[np.linspace(0, len(pool) - 1, min(PREVIEWED, len(pool))).astype(int)]  # spread over the classes
-    decoded = run.module(to_batch(run.images.x[shown], run.device)).mul(255).round().to(torch.uint8)
+    decoded = to_images(run.module(run.batch(images, shown)), run.value_range)
     last = run.history[-1]
     metrics = {"epoch": float(last.epoch), "train_loss": last.train_loss}
     if last.validation_loss is not None:
@@ -193,8 +239,8 @@ def _report_epoch(run: _Run, seconds_left: Any) -> None:
     preview = {
         "epoch": last.epoch,
         "history": tuple(run.history),
-        "originals": run.images.x[shown],
-        "reconstructions": decoded.permute(0, 2, 3, 1).cpu().numpy(),  # (8, h, w, c)
+        "originals": images.x[shown],
+        "reconstructions": decoded,  # (8, h, w, c)
     }
     done = last.epoch * run.batches
     run.reported = time.monotonic()

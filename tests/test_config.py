@@ -7,9 +7,11 @@ import pytest
 from core import config
 from core.config import (
     AutoencoderConfig,
+    ClassifierConfig,
     ClusterConfig,
     KernelPCAConfig,
     KMeansConfig,
+    LayersConfig,
     MiniBatchKMeansConfig,
     PCAConfig,
     ReductionConfig,
@@ -23,7 +25,9 @@ from core.config import (
 from core.errors import ConfigError
 
 EXAMPLES = [
-    AutoencoderConfig(latent_size=1, width=4),
+    AutoencoderConfig(latent_size=1, width=4, value_range="symmetric"),
+    LayersConfig("conv(4, 3,1,1)  RELU", "deconv(c,3,1,1)", latent_size=5),
+    ClassifierConfig("resnet18", layer="layer1", crop=32, resize=40),
     TrainingConfig(loss="huber", optimizer="sgd", learning_rate=0.5, epochs=1, validation_share=0.5, seed=7),
     PCAConfig(n_components=3),
     KernelPCAConfig(kernel="poly", gamma=0.25, degree=2),
@@ -80,7 +84,7 @@ def test_every_config_class_has_an_example():
     assert {type(example) for example in EXAMPLES} == set(config._CLASSES)
 
 
-@pytest.mark.parametrize("cls", config._CLASSES)
+@pytest.mark.parametrize("cls", sorted(set(config._CLASSES) - {LayersConfig}, key=str))
 def test_defaults_pass_their_own_checks_and_survive_json(cls):
     assert from_json(json.loads(json.dumps(to_json(cls())))) == cls()
 

@@ -14,7 +14,9 @@ CORE = ROOT / "core"
 # A module imports only from modules above it. A package counts as one module; its own parts may import each other.
 ORDER = [
     "errors",
+    "layers",
     "config",
+    "architectures",
     "progress",
     "store",
     "imageset",

@@ -49,7 +49,7 @@ def list_models(args: argparse.Namespace, bars: Bars) -> int:
                 "name": name,
                 "origin": "sample" if name in SAMPLES else "kept",
                 "image_shape": list(model.image_shape),
-                "latent_shape": [model.autoencoder.latent_size],
+                "latent_shape": [*model.latent_shape],
                 "parameters": model.n_parameters,
                 "trained_on": model.trained_on,
                 "epochs": len(model.history),
