@@ -4,21 +4,24 @@ import hashlib
 from pathlib import Path
 
 from core.errors import DataError
-from core.imageset import ImageSet, Skipped, image_set
+from core.imageset import ImageSet, Skipped, image_set, subset
 from core.progress import Callback, Progress, ignore
 from core.readers.arrays import read_arrays
 from core.readers.files import list_pictures
 from core.readers.folders import read_folder
+from core.readers.names import parse_source
+from core.readers.parts import join, parts_of
 from core.readers.samples import read_sample, sample_file
 from core.readers.sources import (
     SAMPLES,
     ArraySource,
     FolderSource,
+    JoinedSource,
     SampleSource,
     Source,
+    SubsetSource,
     TorchvisionSource,
     as_text,
-    parse_source,
     source_from_json,
     source_to_json,
 )
@@ -29,14 +32,17 @@ __all__ = [
     "ArraySource",
     "FolderSource",
     "ImageSet",
+    "JoinedSource",
     "SampleSource",
     "Skipped",
     "Source",
+    "SubsetSource",
     "TorchvisionSource",
     "assets_root",
     "image_set",
     "load",
     "parse_source",
+    "parts_of",
     "signature",
     "source_from_json",
     "source_to_json",
@@ -56,6 +62,10 @@ def load(source: Source, callback: Callback = ignore) -> ImageSet:
     ------
     DataError : there are none, or they cannot be read; the sentence says what to change.
     """
+    if isinstance(source, SubsetSource):
+        return subset(load(source.source, callback), source.limit, source.classes)
+    if isinstance(source, JoinedSource):
+        return join(source.parts, [load(part, callback) for part in source.sources])
     if isinstance(source, FolderSource):
         return read_folder(source, callback)
     callback(Progress("Reading images", 0, 1, "file"))
@@ -72,6 +82,8 @@ def signature(source: Source) -> str:
     DataError : its folder or file is not there.
     """
     digest = hashlib.blake2b(repr(source).encode("utf-8", "surrogateescape"), digest_size=16)
+    for inner in _inner(source):
+        digest.update(signature(inner).encode())
     if isinstance(source, FolderSource):
         for file in list_pictures(source.path).files:
             digest.update(f"{file.id}\0{file.size}\0{file.mtime_ns}\0".encode())
@@ -83,6 +95,12 @@ def signature(source: Source) -> str:
             raise DataError(f"{as_text(str(path))} is not there or cannot be opened.") from error
         digest.update(f"{path.name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
+
+
+def _inner(source: Source) -> tuple[Source, ...]:
+    if isinstance(source, SubsetSource):
+        return (source.source,)
+    return source.sources if isinstance(source, JoinedSource) else ()
 
 
 def _files(source: Source) -> list[Path]:

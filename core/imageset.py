@@ -29,7 +29,7 @@ class ImageSet:
     Parameters
     ----------
     x : uint8 (n, h, w, c), read-only; n at least 2, h and w 8..128, c 1 (gray) or 3 (RGB).
-    y : int64 (n,), 0..len(classes)-1, or None when there are no labels.
+    y : int64 (n,), 0..len(classes)-1, -1 where an image has no label, or None when none has.
     classes : name of each class; () when `y` is None.
     ids : relative path with "/", or row number, of each image.
     name : short name for people.
@@ -72,7 +72,7 @@ def image_set(
     Parameters
     ----------
     x : uint8 (n, h, w), (n, h, w, 1) or (n, h, w, 3).
-    y : whole numbers (n,), 0..len(classes)-1, or None.
+    y : whole numbers (n,), 0..len(classes)-1, -1 where there is none, or None.
     ids : n texts; row numbers when None.
 
     Raises
@@ -157,6 +157,36 @@ def _checked_labels(y: np.ndarray, n: int, n_classes: int, name: str) -> np.ndar
         raise DataError(f"{name} has {n} images but labels of shape {y.shape}; one label an image is needed.")
     if y.dtype.kind not in "iu":
         raise DataError(f"{name}: labels are {y.dtype}; they must be whole numbers.")
-    for outside in y[(y < 0) | (y >= n_classes)][:1]:
+    for outside in y[(y < -1) | (y >= n_classes)][:1]:
         raise DataError(f"{name} has label {outside}, but only {n_classes} classes, numbered from 0.")
     return np.ascontiguousarray(y, dtype=np.int64)
+
+
+def subset(images: ImageSet, limit: int | None, classes: Sequence[str], seed: int = 0) -> ImageSet:
+    """Return the images of some classes, and of them at most `limit`, chosen at random and kept in order.
+
+    Raises
+    ------
+    DataError : a class that is not there, or fewer than 2 images are left.
+    """
+    rows = np.arange(len(images))
+    y, names = images.y, images.classes
+    if classes:
+        for name in [name for name in classes if name not in names][:1]:
+            raise DataError(f"{images.name} has no class {name!r}; its classes are {', '.join(names[:20]) or 'none'}.")
+        kept = [i for i, name in enumerate(names) if name in classes]
+        number = np.full(len(names) + 1, -1, np.int64)
+        number[kept] = np.arange(len(kept))
+        y, names = None if y is None else number[y], tuple(names[i] for i in kept)
+        rows = rows[:0] if y is None else np.flatnonzero(y >= 0)
+    if limit is not None and limit < len(rows):
+        rows = np.sort(np.random.default_rng(seed).choice(rows, limit, replace=False))
+    return image_set(
+        images.x[rows],
+        None if y is None else y[rows],
+        names,
+        ids=[images.ids[row] for row in rows],
+        name=images.name,
+        skipped=images.skipped,
+        columns={name: values[rows] for name, values in images.columns.items()},
+    )

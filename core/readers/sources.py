@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from core.errors import ConfigError, DataError
-from core.imageset import MAX_SIDE, MIN_SIDE
+from core.imageset import MAX_SIDE, MIN_IMAGES, MIN_SIDE
 
 Color = Literal["auto", "gray", "rgb"]
 Dataset = Literal["mnist", "fashion-mnist", "cifar-10"]
@@ -81,8 +81,47 @@ class TorchvisionSource:
             raise ConfigError(f"train {self.train!r} must be true or false.")
 
 
-Source = SampleSource | FolderSource | ArraySource | TorchvisionSource
-_CLASSES: tuple[type, ...] = (SampleSource, FolderSource, ArraySource, TorchvisionSource)
+@dataclass(frozen=True)
+class JoinedSource:
+    """The parts of a data set, such as "train" and "test", as one set of images with a column that names the part."""
+
+    parts: tuple[str, ...]
+    sources: tuple["Source", ...]
+
+    def __post_init__(self) -> None:
+        for name in ("parts", "sources"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON has lists
+        if not 1 <= len(self.parts) == len(self.sources) == len(set(self.parts)):
+            raise ConfigError("A joined source needs a source for each of its parts, each part named once.")
+        if not all(isinstance(part, str) and part for part in self.parts):
+            raise ConfigError("The parts of a joined source must be texts.")
+        if not all(isinstance(source, _SINGLE) for source in self.sources):
+            raise ConfigError("The parts of a joined source must be folders, files or data sets.")
+
+
+@dataclass(frozen=True)
+class SubsetSource:
+    """Some images of a source: those of these classes, and of them `limit` chosen at random with a fixed seed."""
+
+    source: "Source"
+    limit: int | None = None
+    classes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "classes", tuple(self.classes))  # JSON has lists
+        if not isinstance(self.source, (*_SINGLE, JoinedSource)):
+            raise ConfigError("A subset needs a source that is no subset.")
+        if self.limit is not None and (
+            isinstance(self.limit, bool) or not isinstance(self.limit, int) or self.limit < MIN_IMAGES
+        ):
+            raise ConfigError(f"limit {self.limit!r} must be a whole number of at least {MIN_IMAGES}.")
+        if not all(isinstance(name, str) for name in self.classes):
+            raise ConfigError("The classes of a subset must be texts.")
+
+
+Source = SampleSource | FolderSource | ArraySource | TorchvisionSource | JoinedSource | SubsetSource
+_SINGLE: tuple[type, ...] = (SampleSource, FolderSource, ArraySource, TorchvisionSource)
+_CLASSES: tuple[type, ...] = (*_SINGLE, JoinedSource, SubsetSource)
 
 
 def _texts(source: Any, *names: str) -> None:
@@ -94,7 +133,15 @@ def _texts(source: Any, *names: str) -> None:
 
 def source_to_json(source: Source) -> dict[str, Any]:
     """Turn a source into plain JSON values; `type` names its class."""
-    return {"type": type(source).__name__, **dataclasses.asdict(source)}
+    values: dict[str, Any] = {"type": type(source).__name__}
+    for item in dataclasses.fields(source):
+        value = getattr(source, item.name)
+        if isinstance(value, _CLASSES):
+            value = source_to_json(value)
+        elif isinstance(value, tuple):
+            value = [source_to_json(each) if isinstance(each, _CLASSES) else each for each in value]
+        values[item.name] = value
+    return values
 
 
 def source_from_json(values: Mapping[str, Any]) -> Source:
@@ -116,64 +163,14 @@ def source_from_json(values: Mapping[str, Any]) -> Source:
     for item in fields:
         if item.default is dataclasses.MISSING and item.name not in given:
             raise ConfigError(f"{values['type']} needs {item.name!r}.")
-    source: Source = cls(**given)
+    source: Source = cls(**{name: _rebuilt(value) for name, value in given.items()})
     return source
 
 
-def parse_source(text: str, labels: str | None = None, size: int | None = None) -> Source:
-    """Understand what people type: `digits`, `/a/folder`, `a.npy`, `a.npz`, `mnist:/dir`, `cifar-10:/dir:test`.
-
-    A sample's name wins over a folder of the same name; write `./digits` for the folder. Paths become absolute.
-
-    Raises
-    ------
-    DataError : there is nothing of this name.
-    ConfigError : `labels` or `size` were given for a source that cannot use them.
-    """
-    text = text.strip()
-    source = _named(text) or _path(text, labels, size)
-    if labels is not None and not isinstance(source, ArraySource):
-        raise ConfigError(
-            f"Labels {labels!r} can only be given with a .npy or .npz file of images, not with {text!r}."
-        )
-    if size is not None and not isinstance(source, FolderSource):
-        raise ConfigError(f"A size can only be given for a folder of images, not for {text!r}.")
-    return source
-
-
-def _named(text: str) -> Source | None:
-    if text in SAMPLES:
-        return SampleSource(text)
-    for dataset in get_args(Dataset):
-        if text.startswith(f"{dataset}:"):
-            root = text.removeprefix(f"{dataset}:")
-            train = not root.endswith(":test")
-            root = root.removesuffix(":test").removesuffix(":train")
-            if not root:
-                raise DataError(f"{text!r} needs a folder, such as {dataset}:/data.")
-            return TorchvisionSource(_absolute(root), dataset, train)
-    return None
-
-
-def _path(text: str, labels: str | None, size: int | None) -> Source:
-    if not text or "\0" in text:
-        raise DataError(f"{text!r} is not the path of a folder or a file.")
-    path = _absolute(text)
-    if is_folder(path):
-        return FolderSource(path, size)
-    if path.lower().endswith((".npy", ".npz")):
-        return ArraySource(path, _absolute(labels) if labels else None)
-    raise DataError(
-        f"{as_text(text)!r} is not a sample ({', '.join(SAMPLES)}), a folder that exists, a .npy or .npz file, "
-        "or a data set such as mnist:/folder."
-    )
-
-
-def _absolute(text: str) -> str:
-    try:
-        return str(Path(text).expanduser().absolute())
-    except RuntimeError:  # ~somebody who is not known
-        return str(Path(text).absolute())
+def _rebuilt(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return source_from_json(value)
+    return tuple(_rebuilt(each) for each in value) if isinstance(value, list) else value
 
 
 def is_folder(path: str) -> bool:

@@ -1,0 +1,101 @@
+"""What people type to name their images, understood: `digits`, `/a/folder`, `a.npz`, `mnist:/dir:test`."""
+
+from pathlib import Path
+from typing import get_args
+
+from core.errors import ConfigError, DataError
+from core.readers.parts import ALL, PARTS, part_of, parts_of
+from core.readers.sources import (
+    SAMPLES,
+    ArraySource,
+    Dataset,
+    FolderSource,
+    SampleSource,
+    Source,
+    SubsetSource,
+    TorchvisionSource,
+    as_text,
+    is_folder,
+)
+
+
+def parse_source(
+    text: str,
+    labels: str | None = None,
+    size: int | None = None,
+    limit: int | None = None,
+    classes: tuple[str, ...] = (),
+) -> Source:
+    """Understand what people type: `digits`, `/a/folder`, `a.npy`, `a.npz`, `mnist:/dir`, and `:test` for a part.
+
+    A sample's name wins over a folder of the same name; write `./digits` for the folder. Paths become absolute. What has
+    parts is read whole unless one is named, but torchvision's data sets, of which it is the training part.
+
+    Parameters
+    ----------
+    limit, classes : at most so many images, and only of these classes.
+
+    Raises
+    ------
+    DataError : there is nothing of this name.
+    ConfigError : `labels` or `size` were given for a source that cannot use them.
+    """
+    text = text.strip()
+    base, part = _split(text)
+    source = _named(base) or _path(base, labels, size)
+    if labels is not None and not isinstance(source, ArraySource):
+        raise ConfigError(
+            f"Labels {labels!r} can only be given with a .npy or .npz file of images, not with {text!r}."
+        )
+    if size is not None and not isinstance(source, FolderSource):
+        raise ConfigError(f"A size can only be given for a folder of images, not for {text!r}.")
+    if part:
+        source = part_of(source, part)
+    elif not isinstance(source, TorchvisionSource) and labels is None and parts_of(source):
+        source = part_of(source, ALL)
+    return SubsetSource(source, limit, classes) if limit is not None or classes else source
+
+
+def base_of(source: Source) -> Source:
+    """Return the source behind a subset."""
+    return source.source if isinstance(source, SubsetSource) else source
+
+
+def _split(text: str) -> tuple[str, str]:
+    for part in (*PARTS, ALL):
+        if text.endswith(f":{part}"):
+            return text.removesuffix(f":{part}"), part
+    return text, ""
+
+
+def _named(text: str) -> Source | None:
+    if text in SAMPLES:
+        return SampleSource(text)
+    for dataset in get_args(Dataset):
+        if text.startswith(f"{dataset}:"):
+            root = text.removeprefix(f"{dataset}:")
+            if not root:
+                raise DataError(f"{text!r} needs a folder, such as {dataset}:/data.")
+            return TorchvisionSource(_absolute(root), dataset)
+    return None
+
+
+def _path(text: str, labels: str | None, size: int | None) -> Source:
+    if not text or "\0" in text:
+        raise DataError(f"{text!r} is not the path of a folder or a file.")
+    path = _absolute(text)
+    if is_folder(path):
+        return FolderSource(path, size)
+    if path.lower().endswith((".npy", ".npz")):
+        return ArraySource(path, _absolute(labels) if labels else None)
+    raise DataError(
+        f"{as_text(text)!r} is not a sample ({', '.join(SAMPLES)}), a folder that exists, a .npy or .npz file, "
+        "or a data set such as mnist:/folder."
+    )
+
+
+def _absolute(text: str) -> str:
+    try:
+        return str(Path(text).expanduser().absolute())
+    except RuntimeError:  # ~somebody who is not known
+        return str(Path(text).absolute())
