@@ -19,13 +19,17 @@ class Clustering:
     labels : int32 (n,), 0..k-1.
     centers : float32 (k, d).
     inertia : sum of the squared distances of the points to their centers, ≥ 0.
-    n_iter : iterations of the best start.
+    n_iter : iterations of the best start; 0 of an ensemble.
+    confidence : float32 (n,), share of an ensemble's members that agree, in (0, 1]; None of a single clustering.
+    agreement : float32 (m, m), adjusted Rand index of every two members of an ensemble.
     """
 
     labels: np.ndarray
     centers: np.ndarray
     inertia: float
     n_iter: int
+    confidence: np.ndarray | None = None
+    agreement: np.ndarray | None = None
 
 
 def cluster(values: np.ndarray, method: ClusterMethod) -> Clustering:

@@ -3,14 +3,16 @@
 Device, threads and callbacks say how and not what; they are never in a key.
 """
 
+from collections.abc import Sequence
+
+from core.classified import ClassifierModel
 from core.config import ClusterConfig, ProjectionConfig, ReductionConfig, to_json
 from core.images import ImageSet, Source, signature
-from core.models import TrainedModel
-from core.plans import TrainSpec
+from core.plans import AnyModel, Plan, Staged, TrainSpec
 from core.store import key_of
 
 # Bump a number when its stage's algorithm changes: old entries are then never found again.
-VERSIONS = {"images": 1, "model": 1, "latents": 1, "reduced": 1, "projection": 1, "clustering": 1}
+VERSIONS = {"images": 1, "model": 1, "latents": 1, "reduced": 1, "projection": 1, "clustering": 1, "ensemble": 1}
 
 
 def images_key(source: Source) -> str:
@@ -23,14 +25,17 @@ def sample_key(found: ImageSet) -> str:
     return key_of(VERSIONS["images"], found.fingerprint)
 
 
-def model_key(image_set: ImageSet, spec: TrainSpec) -> str:
-    """Key of a model trained on these images."""
-    return key_of(VERSIONS["model"], image_set.fingerprint, to_json(spec.autoencoder), to_json(spec.training))
+def model_key(image_set: ImageSet, spec: TrainSpec, validation: ImageSet | None = None) -> str:
+    """Key of a model trained on these images and validated on those."""
+    other = [] if validation is None else [validation.fingerprint]
+    return key_of(VERSIONS["model"], image_set.fingerprint, to_json(spec.autoencoder), to_json(spec.training), *other)
 
 
-def latents_key(trained: TrainedModel, image_set: ImageSet) -> str:
-    """Key of the latents of these images."""
-    return key_of(VERSIONS["latents"], trained.fingerprint, image_set.fingerprint)
+def latents_key(model: AnyModel, images: Staged[ImageSet]) -> str:
+    """Key of the latents of these images; a classifier reads the files themselves, which the images' key stands for."""
+    if isinstance(model, ClassifierModel):
+        return key_of(VERSIONS["latents"], model.fingerprint, images.value.fingerprint, images.key)
+    return key_of(VERSIONS["latents"], model.fingerprint, images.value.fingerprint)
 
 
 def reduced_key(key: str, config: ReductionConfig) -> str:
@@ -46,3 +51,13 @@ def projection_key(key: str, config: ProjectionConfig) -> str:
 def clustering_key(key: str, config: ClusterConfig) -> str:
     """Key of a clustering of what `key` names."""
     return key_of(VERSIONS["clustering"], key, to_json(config.method))
+
+
+def ensemble_key(image_set: ImageSet, members: Sequence[tuple[AnyModel, Plan]]) -> str:
+    """Key of the vote of several plans with their models."""
+    parts = []
+    for model, plan in members:
+        projection = to_json(plan.projection) if plan.cluster.on == "projection" else None
+        reduction = to_json(plan.reduction) if plan.cluster.on != "latents" else None
+        parts.append([model.fingerprint, reduction, projection, to_json(plan.cluster)])
+    return key_of(VERSIONS["ensemble"], image_set.fingerprint, parts)

@@ -19,7 +19,7 @@ BATCH = 256
 
 @dataclass(frozen=True, eq=False)
 class Latents:
-    """What the autoencoder makes of n images.
+    """What a model makes of n images; a classifier gives probabilities, and neither reconstructions nor errors.
 
     Parameters
     ----------
@@ -27,11 +27,13 @@ class Latents:
     reconstructions : uint8 (n, h, w, c).
     errors : float32 (n,), mean squared error of each image with pixels in [0, 1], of the 8-bit reconstruction,
         so that what is shown is what is scored.
+    probabilities : float32 (n, classes), each row's sum is 1.
     """
 
     latents: np.ndarray
-    reconstructions: np.ndarray
-    errors: np.ndarray
+    reconstructions: np.ndarray | None = None
+    errors: np.ndarray | None = None
+    probabilities: np.ndarray | None = None
 
 
 def pick_device(device: str | None = None) -> str:

@@ -3,17 +3,21 @@
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
+from core.classified import ClassifierModel
 from core.clustering import Clustering
 from core.config import (
     AutoencoderConfig,
+    ClassifierConfig,
     ClusterConfig,
     ClusterOn,
+    ModelConfig,
     ProjectionConfig,
     ReductionConfig,
     TrainingConfig,
     TSNEConfig,
 )
 from core.images import ImageSet, Source
+from core.known import Known
 from core.latents import Latents
 from core.models import TrainedModel
 from core.projection import Projection, Reduced
@@ -25,10 +29,20 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class TrainSpec:
-    """A model to train on the plan's images."""
+    """A model to train.
 
-    autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)
+    Parameters
+    ----------
+    data : what it learns from; None for the plan's own images.
+    validation : what it is validated on, in place of a share of the images it learns from.
+    checkpoint_every : the model is kept in the store after every so many epochs, as one trained for so many; 0 never.
+    """
+
+    autoencoder: ModelConfig = field(default_factory=AutoencoderConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    data: Source | None = None
+    validation: Source | None = None
+    checkpoint_every: int = 0
 
 
 @dataclass(frozen=True)
@@ -45,18 +59,51 @@ class CheckpointFile:
     path: str
 
 
-ModelRef = TrainSpec | KeptModel | CheckpointFile
+@dataclass(frozen=True)
+class StoredModel:
+    """A model that was trained before, on whatever images, by its key in the store."""
+
+    key: str
+
+
+@dataclass(frozen=True)
+class TrainedClassifier:
+    """A classifier whose inner layer gives the latents.
+
+    Parameters
+    ----------
+    weights : file of its weights.
+    classes : JSON file of its classes' names; None names them by number.
+    compared : whether the images' labels are the classifier's classes.
+    """
+
+    config: ClassifierConfig
+    weights: str
+    classes: str | None = None
+    compared: bool = True
+
+
+ModelRef = TrainSpec | KeptModel | CheckpointFile | StoredModel | TrainedClassifier
+AnyModel = TrainedModel | ClassifierModel
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that decides a map and its clusters."""
+    """Everything that decides a map and its clusters.
+
+    Parameters
+    ----------
+    known : labels that are known beforehand, as `core.known.parse` reads them; "" matches clusters with all labels.
+    others : further plans of the same images; their clusters and this one's are combined by vote.
+    """
 
     source: Source
     model: ModelRef = field(default_factory=TrainSpec)
     reduction: ReductionConfig = field(default_factory=ReductionConfig)
     projection: ProjectionConfig = field(default_factory=TSNEConfig)
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
+    known: str = ""
+    others: tuple["Plan", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,15 +118,22 @@ class Staged(Generic[T]):
 
 @dataclass(frozen=True)
 class Results:
-    """The stages of a plan, up to the last one asked for; later ones are None. `on` says what was clustered."""
+    """The stages of a plan, up to the last one asked for; later ones are None.
+
+    Parameters
+    ----------
+    on : what was clustered.
+    known : labels known beforehand, by which clusters get their class; None takes all labels.
+    """
 
     images: Staged[ImageSet]
-    model: Staged[TrainedModel] | None = None
+    model: Staged[AnyModel] | None = None
     latents: Staged[Latents] | None = None
     reduced: Staged[Reduced] | None = None
     projection: Staged[Projection] | None = None
     clustering: Staged[Clustering] | None = None
     on: ClusterOn = "latents"
+    known: Known | None = None
 
 
 def shape_text(shape: tuple[int, int, int]) -> str:

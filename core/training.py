@@ -73,7 +73,7 @@ def train(
     device: str | None = None,
     *,
     validation: ImageSet | None = None,
-    checkpoint: Callable[[TrainedModel], None] | None = None,
+    checkpoint: Callable[[TrainedModel], object] | None = None,
     checkpoint_every: int = 0,
 ) -> TrainedModel:
     """Train an autoencoder on images; on CUDA when there is one, there in mixed precision.

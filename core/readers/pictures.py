@@ -102,6 +102,39 @@ def read_picture(path: Path, frame: Frame, large: Lock) -> np.ndarray:
         raise DataError(_reason(error)) from error
 
 
+def read_rgb(path: Path, resize: int, crop: int) -> np.ndarray:
+    """Decode a picture for a classifier, uint8 (crop, crop, 3): upright, shorter side to `resize`, the middle cut out.
+
+    Raises
+    ------
+    DataError : the file cannot be decoded; the text is the bare reason.
+    """
+    try:
+        with path.open("rb") as file, _open(file) as image:
+            orientation = _orientation(image)
+            small = _plain(image)
+            if small.mode == "RGBA":
+                small = Image.alpha_composite(Image.new("RGBA", small.size, "white"), small)
+            if orientation in _TURNS:
+                small = small.transpose(_TURNS[orientation])
+            return middle(small.convert("RGB"), resize, crop)
+    except Image.DecompressionBombError as error:
+        raise DataError(_too_large()) from error
+    except _BROKEN as error:
+        raise DataError(_reason(error)) from error
+
+
+def middle(image: Image.Image, resize: int, crop: int) -> np.ndarray:
+    """Bring an RGB picture's shorter side to `resize` and cut out the middle, uint8 (crop, crop, 3), as torchvision does."""
+    w, h = image.size
+    scale = resize / min(w, h)
+    longer = min(int(max(w, h) * scale), 100 * resize)  # a line of one pixel's height stays bounded
+    size = (longer, resize) if w > h else (resize, longer)
+    small = image.resize((max(size[0], resize), max(size[1], resize)), Image.Resampling.BILINEAR)
+    left, top = round((small.width - crop) / 2), round((small.height - crop) / 2)
+    return np.asarray(small.crop((left, top, left + crop, top + crop)))
+
+
 def _open(file: BinaryIO) -> Image.Image:
     image = Image.open(file, formats=FORMATS)
     if image.width * image.height > MAX_PIXELS:

@@ -34,6 +34,40 @@ def read_torch(path: Path) -> tuple[dict[str, np.ndarray], Any]:
     ------
     CheckpointError : it cannot be read, needs pickle, or holds something else.
     """
+    held = _unpacked(path)
+    if not isinstance(held, dict) or not {"config", "state_dict"} <= set(held):
+        raise CheckpointError(f"{path.name} does not hold 'config' and 'state_dict': {_CONVERT}.")
+    return _arrays(held["state_dict"], path), held["config"]
+
+
+def read_state_dict(path: Path) -> dict[str, np.ndarray]:
+    """Return a network's arrays by name: of a .safetensors file, or of a PyTorch file of tensors by name.
+
+    Raises
+    ------
+    CheckpointError : it cannot be read, needs pickle, or holds something else.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"There is no file of weights {path}.")
+    if path.stat().st_size > LIMIT_BYTES:
+        raise CheckpointError(f"{path.name} has more than {LIMIT_BYTES >> 30} GiB, the limit of a model file.")
+    if path.suffix.lower() == ".safetensors":
+        state = read_safetensors(path)[0]
+    else:
+        held = _unpacked(path)
+        for name in ("state_dict", "model"):
+            if isinstance(held, Mapping) and isinstance(held.get(name), Mapping):
+                held = held[name]
+        state = _arrays(held, path)
+    if state and all(name.startswith("module.") for name in state):  # what DataParallel puts in front
+        state = {name.removeprefix("module."): array for name, array in state.items()}
+    for name, array in state.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise CheckpointError(f"{path.name}: the weight {name!r} holds values that are not finite.")
+    return state
+
+
+def _unpacked(path: Path) -> Any:
     import pickle
     import struct
     import warnings
@@ -44,20 +78,22 @@ def read_torch(path: Path) -> tuple[dict[str, np.ndarray], Any]:
               RuntimeError, struct.error, TypeError, ValueError)  # fmt: skip
     try:
         with warnings.catch_warnings(action="ignore"):  # of damaged files; what matters is an error below
-            held = torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"{path.name} needs pickle, which can run code, and is refused: {_CONVERT}.") from error
     except broken as error:
         raise CheckpointError(f"{path.name} is not a PyTorch file that can be read: {_CONVERT}.") from error
-    if not isinstance(held, dict) or not {"config", "state_dict"} <= set(held):
-        raise CheckpointError(f"{path.name} does not hold 'config' and 'state_dict': {_CONVERT}.")
-    state = held["state_dict"]
+
+
+def _arrays(state: Any, path: Path) -> dict[str, np.ndarray]:
+    import torch
+
     if not isinstance(state, Mapping) or not all(
         isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in state.items()
     ):
         raise CheckpointError(f"{path.name}: 'state_dict' must hold tensors by name.")
     try:
-        return {name: value.detach().numpy() for name, value in state.items()}, held["config"]
+        return {name: value.detach().numpy() for name, value in state.items()}
     except (TypeError, RuntimeError) as error:  # numpy has no sparse, quantised or bfloat16 arrays
         raise CheckpointError(f"{path.name}: 'state_dict' must hold plain float32 tensors: {_CONVERT}.") from error
 

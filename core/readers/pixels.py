@@ -1,0 +1,59 @@
+"""The pictures of a source in their own size, prepared for a classifier."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from core.errors import DataError
+from core.imageset import ImageSet
+from core.readers.files import list_pictures
+from core.readers.pictures import middle, read_rgb
+from core.readers.sources import FolderSource, JoinedSource, Source, SubsetSource
+
+
+class Pixels:
+    """Rows of an image set as uint8 (b, crop, crop, 3): a folder's files are read again, other images come from the set."""
+
+    def __init__(self, source: Source, images: ImageSet, resize: int, crop: int) -> None:
+        self._images, self._resize, self._crop = images, resize, crop
+        self._files = _files(source)
+
+    def __call__(self, start: int, stop: int) -> np.ndarray:
+        """Return rows start..stop-1.
+
+        Raises
+        ------
+        DataError : a file cannot be read any more; the sentence names it.
+        """
+        return np.stack([self._one(row) for row in range(start, stop)])
+
+    def _one(self, row: int) -> np.ndarray:
+        name = self._images.ids[row]
+        if self._files is None:
+            pixels = self._images.x[row]
+            image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).convert("RGB")
+            return middle(image, self._resize, self._crop)
+        if name not in self._files:  # only what lies in the folder is ever opened
+            raise DataError(f"The picture {name!r} is no longer in its folder.")
+        try:
+            return read_rgb(self._files[name], self._resize, self._crop)
+        except DataError as error:
+            raise DataError(f"The picture {name!r} cannot be read any more: {error}.") from error
+
+
+def _files(source: Source) -> dict[str, Path] | None:
+    """Return the files of a folder, or of joined folders, by id; None for images that lie in arrays."""
+    if isinstance(source, SubsetSource):
+        return _files(source.source)
+    if isinstance(source, JoinedSource):
+        found: dict[str, Path] = {}
+        for part, inner in zip(source.parts, source.sources, strict=True):
+            files = _files(inner)
+            if files is None:
+                return None
+            found |= {f"{part}/{name}": path for name, path in files.items()}
+        return found
+    if not isinstance(source, FolderSource):
+        return None
+    return {file.id: file.path for file in list_pictures(source.path).files}
