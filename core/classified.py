@@ -56,8 +56,13 @@ def read(config: ClassifierConfig, weights: str, classes: str | None, compared: 
 
 
 def encode(
-    model: ClassifierModel, images: ImageSet, source: Source, store: Store, key: str,
-    callback: Callback = ignore, device: str | None = None,
+    model: ClassifierModel,
+    images: ImageSet,
+    source: Source,
+    store: Store,
+    key: str,
+    callback: Callback = ignore,
+    device: str | None = None,
 ) -> Latents:
     """Run the classifier over every image; what an earlier run finished is taken from the store.
 
@@ -81,7 +86,9 @@ def encode(
         store.put(STAGE, key_of(1, key, start), arrays, {"of": key, "start": start}, 0.0)
 
     pixels = Pixels(source, images, model.config.resize, model.config.crop)
-    found = classifier.infer(loaded, pixels, n, callback, device, done=_done(store, key, n), finished=keep, chunk=CHUNK)
+    found = classifier.infer(
+        loaded, pixels, n, callback, device, done=_done(store, key, n), finished=keep, chunk=CHUNK
+    )
     return Latents(found.features, probabilities=found.probabilities)
 
 

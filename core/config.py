@@ -363,7 +363,9 @@ def from_json(values: Mapping[str, Any]) -> Any:
     if unknown:
         raise ConfigError(f"{values['type']} has no setting {unknown[0]!r}.")
     given = {name: value for name, value in values.items() if name != "type"}
-    needed = [item.name for item in dataclasses.fields(cls) if item.default is item.default_factory is dataclasses.MISSING]
+    needed = [
+        item.name for item in dataclasses.fields(cls) if item.default is item.default_factory is dataclasses.MISSING
+    ]
     for name in needed:
         if name not in given:
             raise ConfigError(f"{values['type']} needs {name!r}.")

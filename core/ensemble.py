@@ -46,7 +46,9 @@ def combine(members: Sequence[np.ndarray]) -> Consensus:
     if len(members) < 2:
         raise ConfigError(f"An ensemble needs at least 2 runs; here is {len(members)}.")
     if len({len(member) for member in members}) > 1:
-        raise DataError(f"The runs are of {sorted({len(member) for member in members})} images; they must be the same.")
+        raise DataError(
+            f"The runs are of {sorted({len(member) for member in members})} images; they must be the same."
+        )
     agreement = np.array([[ari(a, b) for b in members] for a in members], np.float32)
     counts = [int(member.max()) + 1 for member in members]
     k = max(sorted(set(counts)), key=counts.count)

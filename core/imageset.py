@@ -173,7 +173,9 @@ def subset(images: ImageSet, limit: int | None, classes: Sequence[str], seed: in
     y, names = images.y, images.classes
     if classes:
         for name in [name for name in classes if name not in names][:1]:
-            raise DataError(f"{images.name} has no class {name!r}; its classes are {', '.join(names[:20]) or 'none'}.")
+            raise DataError(
+                f"{images.name} has no class {name!r}; its classes are {', '.join(names[:20]) or 'none'}."
+            )
         kept = [i for i, name in enumerate(names) if name in classes]
         number = np.full(len(names) + 1, -1, np.int64)
         number[kept] = np.arange(len(kept))

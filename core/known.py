@@ -73,7 +73,9 @@ def parse(text: str, ids: Sequence[str], y: np.ndarray | None, classes: Sequence
     if text.startswith("first:"):
         count, _, label = text.removeprefix("first:").partition("=")
         if not count.isdecimal() or not label:
-            raise ConfigError(f"Known labels {text!r} cannot be understood; write first:5=0 for five images of class 0.")
+            raise ConfigError(
+                f"Known labels {text!r} cannot be understood; write first:5=0 for five images of class 0."
+            )
         return first(int(count), label, len(ids), classes)
     return from_csv(Path(text).expanduser(), ids, classes)
 

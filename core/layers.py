@@ -133,7 +133,11 @@ def check_fit(encoder: tuple[LayerSpec, ...], decoder: tuple[LayerSpec, ...], im
 
 def _fits(encoder: tuple[LayerSpec, ...], decoder: tuple[LayerSpec, ...], side: int, channels: int) -> bool:
     try:
-        return output_shape(decoder, latent_shape(encoder, (side, side, channels)), channels) == (channels, side, side)
+        return output_shape(decoder, latent_shape(encoder, (side, side, channels)), channels) == (
+            channels,
+            side,
+            side,
+        )
     except ConfigError:
         return False
 

@@ -40,7 +40,9 @@ def read_class_names(path: Path) -> tuple[ClassName, ...]:
     if isinstance(values, dict):
         missing = next((i for i in range(len(values)) if str(i) not in values), None)
         if missing is not None:
-            raise DataError(f"{path.name} must name every class from 0 to {len(values) - 1}; class {missing} is missing.")
+            raise DataError(
+                f"{path.name} must name every class from 0 to {len(values) - 1}; class {missing} is missing."
+            )
         values = [values[str(i)] for i in range(len(values))]
     if not isinstance(values, list) or not values:
         raise DataError(f'{path.name} must hold an object such as {{"0": "cat", "1": "dog"}}, or a list of names.')
