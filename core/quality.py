@@ -79,7 +79,7 @@ def score(
     Parameters
     ----------
     clusters : int (n,), from 0.
-    y : int (n,) true classes from 0, or None.
+    y : int (n,) true classes from 0, -1 where there is no label, or None.
     values : (n, d), what was clustered.
     explained_variance_ratio : (r,) of the map, or None.
     errors : (n,) reconstruction errors, or None.
@@ -91,17 +91,20 @@ def score(
     lengths = {len(item) for item in (clusters, y, values, errors) if item is not None}
     if len(lengths) > 1:
         raise DataError(f"Clusters, labels, values and errors must be of one length; they have {sorted(lengths)}.")
+    labelled = np.flatnonzero(y >= 0) if y is not None else np.empty(0, int)
     return Scores(
         n=len(clusters),
         k=len(np.unique(clusters)),
-        accuracy=None if y is None else accuracy(clusters, y),
-        nmi=None if y is None else nmi(clusters, y),
-        ari=None if y is None else ari(clusters, y),
+        **_against(clusters[labelled], y[labelled]) if y is not None and len(labelled) else {},
         silhouette=silhouette(values, clusters, seed=seed),
         explained_variance=None if explained_variance_ratio is None else float(np.sum(explained_variance_ratio)),
         kl_divergence=kl_divergence,
         reconstruction_error=None if errors is None else float(np.mean(errors, dtype=np.float64)),
     )
+
+
+def _against(clusters: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    return {"accuracy": accuracy(clusters, y), "nmi": nmi(clusters, y), "ari": ari(clusters, y)}
 
 
 def contingency(clusters: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -186,6 +189,25 @@ def silhouette(
     if not 2 <= len(np.unique(clusters)) < len(values):
         return None
     return float(silhouette_score(values.astype(np.float64), clusters))
+
+
+def trustworthiness(
+    values: np.ndarray, coordinates: np.ndarray, n_neighbors: int = 15, sample: int = SILHOUETTE_SAMPLE, seed: int = 0
+) -> float | None:
+    """Return the trustworthiness of a map, in [0, 1]; None for fewer images than twice the neighbours.
+
+    T(k) = 1 - 2 / (nk(2n - 3k - 1)) Σ_i Σ_j (r(i, j) - k) over those j among the k nearest on the map that are not among the
+    k nearest in `values`, where j is the r-th neighbour (Venna and Kaski, Neighborhood preservation in nonlinear projection
+    methods, 2001); of a seeded random sample, as the memory it takes is n².
+    """
+    from sklearn.manifold import trustworthiness as of_all
+
+    if len(values) > sample:
+        chosen = np.random.default_rng(seed).choice(len(values), sample, replace=False)
+        values, coordinates = values[chosen], coordinates[chosen]
+    if 2 * n_neighbors >= len(values):
+        return None
+    return float(of_all(values, coordinates, n_neighbors=n_neighbors))
 
 
 def _assignment(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,17 +1,14 @@
-"""What a person reads from the results of a plan: columns, tables, scores, the map to draw and files to take away."""
+"""What a person reads from the results of a plan: columns, scores, the map to draw, the page to take away."""
 
-import io
 from collections.abc import Mapping
 from typing import TypeVar
 
 import numpy as np
-import pandas as pd
 
-from core import export, figures, models, quality, sheets
+from core import export, figures, quality, review, sheets
 from core.config import KernelPCAConfig, PCAConfig, ProjectionConfig, TSNEConfig
 from core.errors import ConfigError
 from core.figures import Category, Column, MapSpec, Number
-from core.imageset import ImageSet
 from core.pipeline import clustered, coordinates_of, some
 from core.plans import Results
 from core.quality import Scores
@@ -19,8 +16,6 @@ from core.quality import Scores
 MAX_3D = 20_000  # points that a browser without a GPU still turns smoothly
 FEW = 20  # whole numbers with at most so many different values are groups
 T = TypeVar("T", Column, Category)
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what begins a formula in a spreadsheet
-AGREEMENT = ("agrees", "disagrees")
 
 
 def title_of(config: ProjectionConfig) -> str:
@@ -55,14 +50,16 @@ def columns(results: Results) -> tuple[Column, ...]:
     if results.clustering is not None:
         labels = results.clustering.value.labels
         found.append(Category("Cluster", labels, tuple(map(str, range(len(results.clustering.value.centers))))))
+        if results.clustering.value.confidence is not None:
+            found.append(Number("Ensemble confidence", results.clustering.value.confidence))
     if images.y is not None:
-        found.append(_classes("Label", images, images.y))
-    if results.clustering is not None and images.y is not None:
-        stands_for = quality.match(labels, images.y)[labels]
-        found.append(Category("Agreement", (stands_for != images.y).astype(np.int32), AGREEMENT))
-        found.append(_classes("Matched class", images, stands_for))
-    if results.latents is not None:
-        found.append(Number("Reconstruction error", results.latents.value.errors))
+        found.append(_classes("Label", images.classes, images.y))
+    mapped, agreement = review.mapped(results), review.agreement(results)
+    if agreement is not None:
+        found.append(Category("Agreement", agreement, review.AGREEMENT))
+    if mapped is not None and results.clustering is not None:
+        found.append(_classes("Matched class", mapped.classes, mapped.of_cluster[results.clustering.value.labels]))
+    found += _model_columns(results)
     titles = {column.title for column in found}
     for name, values in images.columns.items():
         found.append(_column(f"{name} (data)" if name in titles else name, values))
@@ -110,14 +107,6 @@ def map_spec(
     )
 
 
-def matched(results: Results) -> tuple[str, ...] | None:
-    """Return the name of the class that each cluster stands for (k names), or None without labels."""
-    images = results.images.value
-    if images.y is None or results.clustering is None:
-        return None
-    return tuple(images.classes[c] for c in quality.match(results.clustering.value.labels, images.y))
-
-
 def scores(results: Results) -> Scores:
     """Score the map and its clusters; the silhouette is that of what was clustered."""
     projection = some(results.projection).value
@@ -131,63 +120,9 @@ def scores(results: Results) -> Scores:
     )
 
 
-def table(results: Results) -> pd.DataFrame:
-    """Return a row an image: path, label, cluster, matched class, agreement, coordinates, error, further columns."""
-    images = results.images.value
-    values: dict[str, object] = {"path": list(images.ids)}
-    if images.y is not None:
-        values["label"] = np.asarray(images.classes, dtype=object)[images.y]
-    if results.clustering is not None:
-        values["cluster"] = results.clustering.value.labels
-        names = matched(results)
-        if names is not None:
-            values["matched"] = np.asarray(names, dtype=object)[results.clustering.value.labels]
-            values["agrees"] = values["label"] == values["matched"]
-    if results.projection is not None:
-        values |= dict(zip("xyz", results.projection.value.coordinates.T, strict=False))
-    if results.latents is not None:
-        values["error"] = results.latents.value.errors
-    for name, column in images.columns.items():
-        values[name if name not in values else f"{name} (data)"] = column
-    return pd.DataFrame(values)
-
-
-def predictions(results: Results) -> pd.DataFrame:
-    """Return `id` and `label` of each image: the class its cluster stands for, or the cluster when there are none."""
-    clusters = some(results.clustering).value.labels
-    names = matched(results)
-    labels = clusters if names is None else np.asarray(names, dtype=object)[clusters]
-    return pd.DataFrame({"id": list(results.images.value.ids), "label": labels})
-
-
-def csv(frame: pd.DataFrame) -> bytes:
-    """Write a table as CSV in UTF-8; a text that a spreadsheet would run as a formula gets an apostrophe in front."""
-    safe = frame.copy()
-    for name in frame.columns:
-        if not pd.api.types.is_numeric_dtype(frame[name]):
-            safe[name] = [f"'{text}" if str(text).startswith(FORMULA) else text for text in frame[name]]
-    return _csv(safe)
-
-
-def _csv(frame: pd.DataFrame) -> bytes:
-    return frame.to_csv(index=False, lineterminator="\n").encode("utf-8")
-
-
-def predictions_csv(results: Results) -> bytes:
-    """Write the predictions as CSV, ids and labels letter by letter as they are."""
-    return _csv(predictions(results))
-
-
-def latents_npy(results: Results) -> bytes:
-    """Write the latents, float32 (n, latent_size), as a .npy file."""
-    buffer = io.BytesIO()
-    np.save(buffer, some(results.latents).value.latents, allow_pickle=False)
-    return buffer.getvalue()
-
-
-def model_bytes(results: Results) -> bytes:
-    """Write the model as one .safetensors file."""
-    return models.checkpoint_bytes(some(results.model).value)
+def trustworthiness(results: Results) -> float | None:
+    """Return how far neighbours on the map are neighbours in what it was made of, in [0, 1]; of a sample."""
+    return quality.trustworthiness(some(results.reduced).value.values, some(results.projection).value.coordinates)
 
 
 def html(
@@ -212,10 +147,24 @@ def html(
     return export.html(spec, results.images.value.x, reconstructions, results.images.value.name, summary)
 
 
-def _classes(title: str, images: ImageSet, codes: np.ndarray) -> Category:
-    if len(images.classes) > figures.MAX_GROUPS:
-        return figures.category(title, np.asarray(images.classes)[codes])
-    return Category(title, codes.astype(np.int32), images.classes)
+def _model_columns(results: Results) -> list[Column]:
+    found: list[Column] = []
+    answers = review.predicted(results)
+    if answers is not None:
+        found.append(_classes("Predicted class", answers.names, answers.labels))
+        found.append(Number("Probability", answers.probabilities.max(axis=1)))
+        if answers.truth is not None:
+            wrong = np.where(answers.truth < 0, -1, answers.labels != answers.truth)
+            found.append(Category("Prediction", wrong.astype(np.int32), review.PREDICTED))
+    if results.latents is not None and results.latents.value.errors is not None:
+        found.append(Number("Reconstruction error", results.latents.value.errors))
+    return found
+
+
+def _classes(title: str, names: tuple[str, ...], codes: np.ndarray) -> Category:
+    if len(names) > figures.MAX_GROUPS:
+        return figures.category(title, np.asarray([*names, ""])[codes])
+    return Category(title, codes.astype(np.int32), names)
 
 
 def _column(title: str, values: np.ndarray) -> Column:

@@ -24,7 +24,7 @@ def show(shown: Results, spec: figures.MapSpec, chosen: figures.Selection | None
             else "Point at a dot to see its image. Click one, or draw around several with the lasso, to keep them below."
         )
         return
-    table = report.table(shown).iloc[rows]
+    table = tables.table(shown).iloc[rows]
     left, middle, right = st.columns([3, 2, 2], vertical_alignment="bottom")
     left.markdown(f"**{len(rows):,} selected** – original beside reconstruction")
     order = middle.selectbox("Order", ORDERS, key=state.setting("order", ORDERS[0]))
@@ -34,7 +34,7 @@ def show(shown: Results, spec: figures.MapSpec, chosen: figures.Selection | None
         table = table.sort_values("cluster", kind="stable")
     right.download_button(
         "Selection as CSV",
-        report.csv(table),
+        tables.csv(table),
         "selection.csv",
         "text/csv",
         on_click="ignore",

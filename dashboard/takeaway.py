@@ -15,14 +15,14 @@ def panel(shown: Results, display: controls.Display) -> None:
         ("Map as offline HTML", f"{name}-map.html", "text/html",
          lambda: report.html(shown, display.color, display.symbol, display.point_size, display.opacity),
          "One file that opens without a network and keeps the pictures under the mouse."),
-        ("Predictions CSV", f"{name}-predictions.csv", "text/csv", lambda: report.predictions_csv(shown),
+        ("Predictions CSV", f"{name}-predictions.csv", "text/csv", lambda: tables.predictions_csv(shown),
          "id,label: the class matched to each image's cluster, or the cluster when there are no labels."),
-        ("Table CSV", f"{name}-table.csv", "text/csv", lambda: report.csv(report.table(shown)),
+        ("Table CSV", f"{name}-table.csv", "text/csv", lambda: tables.csv(tables.table(shown)),
          "path, label, cluster, coordinates, error and every other column."),
-        ("Latents .npy", f"{name}-latents.npy", "application/octet-stream", lambda: report.latents_npy(shown),
+        ("Latents .npy", f"{name}-latents.npy", "application/octet-stream", lambda: tables.latents_npy(shown),
          "float32 (n, latent_size), in the order of the table."),
         ("Model .safetensors", f"{name}-model.safetensors", "application/octet-stream",
-         lambda: report.model_bytes(shown), "The weights, with the settings in the file's metadata."),
+         lambda: tables.model_bytes(shown), "The weights, with the settings in the file's metadata."),
     )  # fmt: skip
     for label, file_name, mime, data, text in files:
         st.download_button(

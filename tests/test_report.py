@@ -62,23 +62,23 @@ def test_columns_are_what_is_known_of_each_image():
 
 
 def test_table_has_a_row_for_each_image():
-    table = report.table(results())
+    table = tables.table(results())
     assert list(table.columns[:8]) == ["path", "label", "cluster", "matched", "agrees", "x", "y", "error"]
     assert list(table["matched"]) == ["cat", "cat", "dog", "dog", "dog", "dog"]
     assert list(table["agrees"]) == [True, True, False, True, True, True]
-    assert "z" in report.table(results(dimensions=3)).columns
-    assert list(report.table(results(labelled=False)).columns[:3]) == ["path", "cluster", "x"]
+    assert "z" in tables.table(results(dimensions=3)).columns
+    assert list(tables.table(results(labelled=False)).columns[:3]) == ["path", "cluster", "x"]
 
 
 def test_a_text_that_begins_a_formula_is_made_harmless_in_tables_and_kept_in_predictions():
-    table = pd.read_csv(io.BytesIO(report.csv(report.table(results()))))
+    table = pd.read_csv(io.BytesIO(tables.csv(tables.table(results()))))
     assert table["path"][0] == "'=1+1"
     assert list(table["path"][1:]) == list(IDS[1:])
-    assert report.predictions_csv(results()).decode().splitlines()[:3] == ["id,label", "=1+1,cat", "a/b.png,cat"]
+    assert tables.predictions_csv(results()).decode().splitlines()[:3] == ["id,label", "=1+1,cat", "a/b.png,cat"]
 
 
 def test_predictions_without_labels_are_the_clusters():
-    assert list(report.predictions(results(labelled=False))["label"]) == [1, 1, 0, 0, 0, 0]
+    assert list(tables.predictions(results(labelled=False))["label"]) == [1, 1, 0, 0, 0, 0]
 
 
 def test_scores_are_of_what_was_clustered():
@@ -102,7 +102,7 @@ def test_the_map_shows_the_chosen_columns():
 
 
 def test_latents_come_back_from_their_file():
-    back = np.load(io.BytesIO(report.latents_npy(results())), allow_pickle=False)
+    back = np.load(io.BytesIO(tables.latents_npy(results())), allow_pickle=False)
     np.testing.assert_array_equal(back, results().latents.value.latents)
 
 

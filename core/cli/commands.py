@@ -117,10 +117,10 @@ def run(args: argparse.Namespace, bars: Bars) -> int:
     bars.close()
     _write(args.out, lambda: args.out.mkdir(parents=True, exist_ok=True))
     files: dict[str, Callable[[], str | bytes]] = {
-        "predictions.csv": lambda: report.predictions_csv(results),
-        "table.csv": lambda: report.csv(report.table(results)),
+        "predictions.csv": lambda: tables.predictions_csv(results),
+        "table.csv": lambda: tables.csv(tables.table(results)),
         "projection-2d.html": lambda: report.html(results),
-        "latents.npy": lambda: report.latents_npy(results),
+        "latents.npy": lambda: tables.latents_npy(results),
         "metrics.json": lambda: json.dumps(_metrics(results, solid), indent=1) + "\n",
     }
     if solid is not None:
@@ -143,11 +143,11 @@ def export(args: argparse.Namespace, bars: Bars) -> int:
     if args.what == "html":
         content = report.html(results, args.color, args.symbol)
     elif args.what == "predictions":
-        content = report.predictions_csv(results)
+        content = tables.predictions_csv(results)
     elif args.what == "table":
-        content = report.csv(report.table(results))
+        content = tables.csv(tables.table(results))
     else:
-        content = report.latents_npy(results) if args.what == "latents" else report.model_bytes(results)
+        content = tables.latents_npy(results) if args.what == "latents" else tables.model_bytes(results)
     _put(args.out, content)
     print(args.out)
     return 0

@@ -131,7 +131,7 @@ def _texts(source: Any, *names: str) -> None:
             raise ConfigError(f"{name} {value!r} must be a text.")
 
 
-def source_to_json(source: Source) -> dict[str, Any]:
+def source_to_json(source: Any) -> dict[str, Any]:
     """Turn a source into plain JSON values; `type` names its class."""
     values: dict[str, Any] = {"type": type(source).__name__}
     for item in dataclasses.fields(source):

@@ -1,0 +1,83 @@
+"""What clusters and predictions say of each image, against what is known of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from core import classified, classifier, known
+from core.classified import ClassifierModel
+from core.known import Mapped
+from core.plans import Results
+
+AGREEMENT = ("agrees", "disagrees")
+PREDICTED = ("right", "wrong")
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """What a classifier says of n images.
+
+    Parameters
+    ----------
+    names : of its classes.
+    probabilities : float32 (n, classes).
+    labels : int64 (n,), the likeliest class of each image.
+    truth : int64 (n,), its true class, -1 without a label; None when labels are not compared.
+    """
+
+    names: tuple[str, ...]
+    probabilities: np.ndarray
+    labels: np.ndarray
+    truth: np.ndarray | None
+
+    def accuracy(self, n: int = 1) -> float | None:
+        """Return the share of labelled images whose class is among the n likeliest, in [0, 1]; None without labels."""
+        if self.truth is None or not (self.truth >= 0).any():
+            return None
+        there = self.truth >= 0
+        return float(classifier.top_correct(self.probabilities[there], self.truth[there], n).mean())
+
+
+def mapped(results: Results) -> Mapped | None:
+    """Return the class that each cluster stands for, by what is known beforehand, else by all labels; None without either."""
+    images = results.images.value
+    if results.clustering is None:
+        return None
+    labels, k = results.clustering.value.labels, len(results.clustering.value.centers)
+    if results.known is not None:
+        return known.map_clusters(labels, k, results.known)
+    return None if images.y is None else known.map_by_labels(labels, k, images.y, images.classes)
+
+
+def agreement(results: Results) -> np.ndarray | None:
+    """Say whether each image's cluster stands for its class: int32 (n,), 0 yes, 1 no, -1 without a label."""
+    images, found = results.images.value, mapped(results)
+    if found is None or images.y is None or results.clustering is None:
+        return None
+    number = {name: i for i, name in enumerate(found.classes)}
+    y = np.array([number.get(name, -2) for name in images.classes] + [-1])[images.y]
+    stands_for = found.of_cluster[results.clustering.value.labels]
+    return np.where(y == -1, -1, stands_for != y).astype(np.int32)
+
+
+def mapped_accuracy(results: Results) -> float | None:
+    """Return the share of labelled images whose cluster stands for their class, in [0, 1]."""
+    found = agreement(results)
+    if found is None or not (found >= 0).any():
+        return None
+    return float((found[found >= 0] == 0).mean())
+
+
+def predicted(results: Results) -> Predicted | None:
+    """Return what a classifier says of the images; None of an autoencoder."""
+    if results.latents is None or results.model is None or results.latents.value.probabilities is None:
+        return None
+    model, probabilities = results.model.value, results.latents.value.probabilities
+    if not isinstance(model, ClassifierModel):
+        return None
+    return Predicted(
+        model.class_names(probabilities.shape[1]),
+        probabilities,
+        probabilities.argmax(axis=1),
+        classified.truth(model, results.images.value),
+    )

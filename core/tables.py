@@ -1,0 +1,160 @@
+"""Results as tables: a row an image, predictions for a competition, a classifier's answers; and as CSV."""
+
+import io
+
+import numpy as np
+import pandas as pd
+
+from core import classifier, known, models
+from core.errors import ConfigError
+from core.models import TrainedModel
+from core.pipeline import some
+from core.plans import Results
+from core.review import agreement, mapped, predicted
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what begins a formula in a spreadsheet
+
+
+def table(results: Results) -> pd.DataFrame:
+    """Return a row an image: path, label, cluster, matched class, agreement, coordinates, error, further columns."""
+    images = results.images.value
+    values: dict[str, object] = {"path": list(images.ids)}
+    if images.y is not None:
+        values["label"] = _named(images.classes, images.y)
+    found = mapped(results)
+    if results.clustering is not None:
+        values["cluster"] = results.clustering.value.labels
+        if results.clustering.value.confidence is not None:
+            values["confidence"] = results.clustering.value.confidence
+        if found is not None:
+            values["matched"] = np.asarray(found.names(), dtype=object)[results.clustering.value.labels]
+        agrees = agreement(results)
+        if agrees is not None:
+            values["agrees"] = _flags(agrees == 0, agrees >= 0)
+    answers = predicted(results)
+    if answers is not None:
+        values["predicted"] = _named(answers.names, answers.labels)
+        values["probability"] = answers.probabilities.max(axis=1)
+    if results.projection is not None:
+        values |= dict(zip("xyz", results.projection.value.coordinates.T, strict=False))
+    if results.latents is not None and results.latents.value.errors is not None:
+        values["error"] = results.latents.value.errors
+    for name, column in images.columns.items():
+        values[name if name not in values else f"{name} (data)"] = column
+    return pd.DataFrame(values)
+
+
+def predictions(results: Results, *, inverted: bool = False) -> pd.DataFrame:
+    """Return `id` and `label` of each image: the class its cluster stands for, or the cluster when there are none.
+
+    Raises
+    ------
+    ConfigError : `inverted`, which swaps two labels, where there are not two clusters.
+    """
+    clustering = some(results.clustering).value
+    labels = clustering.labels
+    found = mapped(results)
+    if inverted and len(clustering.centers) != 2:
+        raise ConfigError(f"Only the labels of two clusters can be swapped; here are {len(clustering.centers)}.")
+    if found is None:
+        return pd.DataFrame({"id": list(results.images.value.ids), "label": 1 - labels if inverted else labels})
+    names = (known.inverted(found) if inverted else found).names()
+    return pd.DataFrame({"id": list(results.images.value.ids), "label": np.asarray(names, dtype=object)[labels]})
+
+
+def invertible(results: Results) -> bool:
+    """Say whether the labels are two that can be swapped."""
+    found = mapped(results)
+    return len(some(results.clustering).value.centers) == 2 and (found is None or len(found.classes) == 2)
+
+
+def answers(results: Results, n: int = 3) -> pd.DataFrame:
+    """Return a classifier's answers, a row an image.
+
+    Path, label id and name; the n likeliest classes by id and name; whether the label is among the 1..n likeliest; the
+    softmax confidence of every class.
+
+    Raises
+    ------
+    ConfigError : the model is no classifier, or has fewer than n classes.
+    """
+    found = predicted(results)
+    if found is None:
+        raise ConfigError("Only a classifier gives predictions of every class.")
+    if not 1 <= n <= len(found.names):
+        raise ConfigError(f"top {n} must be between 1 and the {len(found.names)} classes there are.")
+    values: dict[str, object] = {"path": list(results.images.value.ids)}
+    if found.truth is not None:
+        values["label id"] = found.truth
+        values["label name"] = _named(found.names, found.truth)
+    best = classifier.top(found.probabilities, n)
+    for i in range(n):
+        values[f"top-{i + 1} predicted id"] = best[:, i]
+        values[f"top-{i + 1} predicted name"] = _named(found.names, best[:, i])
+    if found.truth is not None:
+        for i in range(1, n + 1):
+            right = classifier.top_correct(found.probabilities, found.truth, i)
+            values[f"top-{i} correct"] = _flags(right, found.truth >= 0)
+    frame = pd.DataFrame(values)
+    confidences = pd.DataFrame(found.probabilities, columns=_distinct(found.names))
+    return pd.concat([frame, confidences.add_prefix("confidence ")], axis=1)
+
+
+def coordinates(results: Results) -> pd.DataFrame:
+    """Return the map's coordinates with path, label and predicted class."""
+    frame = table(results)
+    return frame[[name for name in ("path", "label", "predicted", "cluster", "x", "y", "z") if name in frame]]
+
+
+def csv(frame: pd.DataFrame) -> bytes:
+    """Write a table as CSV in UTF-8; a text that a spreadsheet would run as a formula gets an apostrophe in front."""
+    safe = frame.copy()
+    for name in frame.columns:
+        if not pd.api.types.is_numeric_dtype(frame[name]):
+            safe[name] = [f"'{text}" if str(text).startswith(FORMULA) else text for text in frame[name]]
+    safe.columns = [f"'{name}" if str(name).startswith(FORMULA) else str(name) for name in frame.columns]
+    return plain_csv(safe)
+
+
+def plain_csv(frame: pd.DataFrame) -> bytes:
+    """Write a table as CSV in UTF-8, letter by letter as it is."""
+    return frame.to_csv(index=False, lineterminator="\n").encode("utf-8")
+
+
+def predictions_csv(results: Results, *, inverted: bool = False) -> bytes:
+    """Write the predictions as CSV, ids and labels letter by letter as they are."""
+    return plain_csv(predictions(results, inverted=inverted))
+
+
+def latents_npy(results: Results) -> bytes:
+    """Write the latents, float32 (n, d), as a .npy file."""
+    buffer = io.BytesIO()
+    np.save(buffer, some(results.latents).value.latents, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def model_bytes(results: Results) -> bytes:
+    """Write the model as one .safetensors file.
+
+    Raises
+    ------
+    ConfigError : it is a classifier, whose weights lie in the file that was given.
+    """
+    model = some(results.model).value
+    if not isinstance(model, TrainedModel):
+        raise ConfigError("A classifier's weights are not written again; they lie in the file that was given.")
+    return models.checkpoint_bytes(model)
+
+
+def _named(names: tuple[str, ...], codes: np.ndarray) -> np.ndarray:
+    return np.asarray([*names, ""], dtype=object)[codes]  # -1 finds the last
+
+
+def _flags(values: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Return true and false, and nothing where there is no label."""
+    return values if there.all() else np.where(there, values.astype(object), "")
+
+
+def _distinct(names: tuple[str, ...]) -> list[str]:
+    twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
+    return [f"{name} ({i})" if name in twice else name for i, name in enumerate(names)]
