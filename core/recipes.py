@@ -1,0 +1,244 @@
+"""Five published systems as data, and any plan as a recipe in JSON that runs again to the same result.
+
+A recipe is a plan without its images, with names for people. What a recipe says can all be said with other settings too.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from core import config
+from core.architectures import ARCHITECTURES
+from core.config import (
+    ClassifierConfig,
+    ClusterConfig,
+    KernelPCAConfig,
+    KMeansConfig,
+    MiniBatchKMeansConfig,
+    PCAConfig,
+    ProjectionConfig,
+    ReductionConfig,
+    TrainingConfig,
+    TSNEConfig,
+)
+from core.errors import ConfigError
+from core.images import SAMPLES, ImageSet, SampleSource, Source, parts_of, source_from_json, source_to_json
+from core.plans import CheckpointFile, KeptModel, ModelRef, Plan, StoredModel, TrainedClassifier, TrainSpec
+
+DEFAULT_CLUSTERS = 10
+LIMIT_BYTES = 10 << 20
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Which part of a data set is learnt from, which validated on, which mapped, where it has such parts."""
+
+    train: str = "train"
+    validation: str | None = None
+    map: str = "train"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A plan without its images.
+
+    Parameters
+    ----------
+    model : None is the sample's own for a sample, and an autoencoder trained as the defaults say for other images.
+    n_clusters : None is the number of classes, or 10 without labels; `cluster` says the rest.
+    parts : None maps the images that are given and learns from them.
+    source : the images it was run on, if it was.
+    """
+
+    name: str = "default"
+    summary: str = ""
+    model: ModelRef | None = None
+    reduction: ReductionConfig = field(default_factory=ReductionConfig)
+    projection: ProjectionConfig = field(default_factory=TSNEConfig)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
+    n_clusters: int | None = None
+    known: str = ""
+    parts: Parts | None = None
+    others: tuple[Plan, ...] = ()
+    source: Source | None = None
+
+
+RECIPES: Mapping[str, Recipe] = MappingProxyType(
+    {
+        recipe.name: recipe
+        for recipe in (
+            Recipe(
+                "conv-pool",
+                "unlabelled colour images in two groups: kernel PCA to 200, t-SNE, clusters of the map",
+                TrainSpec(
+                    ARCHITECTURES["conv-pool"].config,
+                    TrainingConfig("mse", "adam", 1e-5, 1e-5, 64, 100, 0.0),
+                    checkpoint_every=10,
+                ),
+                ReductionConfig(method=KernelPCAConfig(200)),
+                TSNEConfig(),
+                ClusterConfig(MiniBatchKMeansConfig(2), "projection"),
+                n_clusters=2,
+                parts=Parts("train", None, "train"),
+            ),
+            Recipe(
+                "strided-small",
+                "the small baseline: standardised latents, PCA to 32, two clusters, labels flipped by five known images",
+                TrainSpec(
+                    ARCHITECTURES["strided-small"].config, TrainingConfig("l1", "adam", 1e-3, 0.0, 32, 20, 0.0)
+                ),
+                ReductionConfig(True, PCAConfig(32)),
+                TSNEConfig(),
+                ClusterConfig(KMeansConfig(2), "reduced"),
+                n_clusters=2,
+                known="first:5=0",
+                parts=Parts("train", None, "train"),
+            ),
+            Recipe(
+                "conv-mnist",
+                "digits learnt from one part, validated on another after each epoch, whose latents are mapped",
+                TrainSpec(
+                    ARCHITECTURES["conv-mnist"].config, TrainingConfig("mse", "adamw", 1e-3, 1e-5, 256, 20, 0.0)
+                ),
+                parts=Parts("train", "test", "test"),
+            ),
+            Recipe(
+                "deep-bn",
+                "digits in 24 numbers each by a tiny batch-normalised autoencoder, mapped with the classes' names",
+                TrainSpec(ARCHITECTURES["deep-bn"].config, TrainingConfig("l1", "adam", 5e-4, 0.0, 100, 20, 0.0)),
+                parts=Parts("train", "test", "test"),
+            ),
+            Recipe(
+                "classifier",
+                "what a trained classifier sees: its predictions, and its second last layer as latents",
+                TrainedClassifier(ClassifierConfig("vgg16", "classifier.4"), ""),
+            ),
+        )
+    }
+)
+
+
+def find(name: str) -> Recipe:
+    """Return a recipe by its name, or from the file that a run wrote.
+
+    Raises
+    ------
+    ConfigError : there is none, or the file is not a recipe.
+    """
+    if name in RECIPES:
+        return RECIPES[name]
+    path = Path(name).expanduser()
+    if path.suffix.lower() != ".json":
+        raise ConfigError(f"There is no recipe {name!r}; there are {', '.join(RECIPES)}, and recipe.json of any run.")
+    try:
+        if path.stat().st_size > LIMIT_BYTES:
+            raise ConfigError(f"{path.name} has more than {LIMIT_BYTES >> 20} MiB; it is no recipe.")
+        values = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"The recipe {path} cannot be read: {error.strerror or error}.") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"The recipe {path} is not JSON.") from error
+    return from_json(values)
+
+
+def plan_of(recipe: Recipe, source: Source, found: ImageSet) -> Plan:
+    """Return the plan of a recipe for these images.
+
+    Raises
+    ------
+    ConfigError : a setting cannot work.
+    """
+    k = recipe.n_clusters or len(found.classes) or min(DEFAULT_CLUSTERS, len(found))
+    cluster = replace(recipe.cluster, method=replace(recipe.cluster.method, n_clusters=k))
+    model = model_of(recipe, source)
+    plan = Plan(source, model, recipe.reduction, recipe.projection, cluster, recipe.known)
+    return replace(plan, others=tuple(replace(other, source=source) for other in recipe.others))
+
+
+def model_of(recipe: Recipe, source: Source) -> ModelRef:
+    """Return the model of a recipe for images of this source."""
+    if recipe.model is not None:
+        return recipe.model
+    base = source.source if hasattr(source, "source") else source
+    if isinstance(base, SampleSource) and base.name in SAMPLES:
+        return KeptModel(base.name)
+    return TrainSpec()
+
+
+def with_parts(recipe: Recipe, source: Source) -> tuple[Recipe, Source]:
+    """Let a recipe learn from one part of a data set and map another, where the data set has the parts it names."""
+    parts, found = recipe.parts, parts_of(source)
+    if parts is None or not isinstance(recipe.model, TrainSpec) or recipe.model.data is not None:
+        return recipe, source
+    if not {parts.train, parts.map, parts.validation or parts.train} <= set(found):
+        return recipe, source
+    data = None if parts.train == parts.map else found[parts.train]
+    validation = None if parts.validation is None else found[parts.validation]
+    return replace(recipe, model=replace(recipe.model, data=data, validation=validation)), found[parts.map]
+
+
+def of_plan(plan: Plan, name: str, summary: str = "") -> Recipe:
+    """Return a finished plan as a recipe that runs again to the same result."""
+    return Recipe(
+        name, summary, plan.model, plan.reduction, plan.projection, plan.cluster,
+        plan.cluster.method.n_clusters, plan.known, None, plan.others, plan.source,
+    )  # fmt: skip
+
+
+def to_json(recipe: Recipe) -> dict[str, Any]:
+    """Turn a recipe into plain JSON values."""
+    values: dict[str, Any] = _plain(recipe)
+    return values
+
+
+def from_json(values: Any) -> Recipe:
+    """Rebuild a recipe from `to_json`'s values.
+
+    Raises
+    ------
+    ConfigError : they are not a recipe's. DataError : there is no sample of this name.
+    """
+    try:
+        recipe = _rebuilt(values)
+    except (TypeError, AttributeError, ValueError, RecursionError) as error:
+        raise ConfigError(f"The recipe cannot be read: {str(error).rstrip('.')}.") from error
+    if not isinstance(recipe, Recipe) or not isinstance(recipe.model, ModelRef | None):
+        raise ConfigError("The file is not a recipe that a run wrote.")
+    kinds = (
+        (recipe.reduction, ReductionConfig),
+        (recipe.projection, ProjectionConfig),
+        (recipe.cluster, ClusterConfig),
+    )
+    if not all(isinstance(value, kind) for value, kind in kinds) or not isinstance(recipe.known, str):  # type: ignore[arg-type]
+        raise ConfigError("The recipe's reduction, projection, cluster or known labels are not what they must be.")
+    return recipe
+
+
+_OWN: tuple[type, ...] = (Recipe, Parts, Plan, TrainSpec, KeptModel, CheckpointFile, StoredModel, TrainedClassifier)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Source):
+        return source_to_json(value)
+    if isinstance(value, _OWN):
+        fields = {item.name: _plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
+        return {"type": type(value).__name__, **fields}
+    if dataclasses.is_dataclass(value):
+        return config.to_json(value)
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value
+
+
+def _rebuilt(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_rebuilt(each) for each in value)
+    if not isinstance(value, Mapping):
+        return value
+    kind = value.get("type")
+    own = {cls.__name__: cls for cls in _OWN}
+    if kind in own:
+        return own[kind](**{name: _rebuilt(each) for name, each in value.items() if name != "type"})
+    return source_from_json(value) if str(kind).endswith("Source") else config.from_json(value)
