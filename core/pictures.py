@@ -33,6 +33,8 @@ def render(figure: "Figure", kind: Kind, dpi: int = 150) -> bytes:
     buffer = io.BytesIO()
     with mpl.rc_context({"pdf.fonttype": 42}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a name in a script that no font here has
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # laid out once: a second time would move it by parts of a pixel
         figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata, bbox_inches="tight", facecolor="white")
     return buffer.getvalue()
 
