@@ -78,7 +78,9 @@ def grids(originals: np.ndarray, reconstructions: np.ndarray, side: int = 4, own
     """
     _check_pairs(originals, reconstructions)
     figure = _figure(8.4, 4.4)
-    for number, (title, images) in enumerate((("originals", originals), ("reconstructions", reconstructions)), start=1):
+    for number, (title, images) in enumerate(
+        (("originals", originals), ("reconstructions", reconstructions)), start=1
+    ):
         axes = figure.add_subplot(1, 2, number)
         grid = tiled(images[: side * side], side)
         if own_range:
@@ -205,7 +207,9 @@ def _text(item: Any) -> Any:
 
 def _show(axes: "Axes", image: np.ndarray) -> None:
     gray = image.shape[2] == 1
-    axes.imshow(image[..., 0] if gray else image, cmap="gray" if gray else None, vmin=0, vmax=255, interpolation="nearest")
+    axes.imshow(
+        image[..., 0] if gray else image, cmap="gray" if gray else None, vmin=0, vmax=255, interpolation="nearest"
+    )
     axes.set_xticks([])
     axes.set_yticks([])
 

@@ -22,6 +22,8 @@ EXPLANATIONS: Mapping[str, str] = MappingProxyType(
         "1 is perfect, below 0 is worse than chance.",
         "silhouette": "How much nearer images lie to their own cluster than to the next one, in the numbers that were "
         "clustered. -1 to 1, higher is better; above 0.5 clusters are well apart, near 0 they touch.",
+        "trustworthiness": "How far an image's 15 neighbours on the map are its neighbours in the numbers that were mapped. "
+        "0 to 1, higher is better; of a sample of 2,000 images.",
         "explained_variance": "Share of the variance that the components keep. 0 to 1, higher is better.",
         "kl_divergence": "What t-SNE minimises: how far neighbourhoods on the map differ from the real ones. From 0 up, "
         "lower is better; compare it only between maps of the same images and perplexity.",

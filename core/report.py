@@ -99,7 +99,7 @@ def map_spec(
         symbol=None if symbol is None else _chosen(shapes, symbol, "shape"),
         fields=tuple(every.values()),
         ids=None if numbered else tuple(images.ids[row] for row in rows),
-        axes=_axes(results),
+        axes=axes(results),
         view_key=projection.key,
         image=sheets.layout(images.x, reconstructions),
         point_size=point_size,

@@ -8,13 +8,17 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from core import models, pipeline, plans, report
-from core.cli import arguments
+from core import compare, known, models, pipeline, plans, report, review, tables
+from core.architectures import ARCHITECTURES
+from core.cli import arguments, outputs
 from core.cli.bars import Bars
 from core.errors import CheckpointError, ConfigError, ExplorerError, ExportError
 from core.images import SAMPLES, ImageSet, SampleSource
+from core.models import TrainedModel
 from core.plans import KeptModel, Plan, Results, StageName
 from core.progress import Cancelled
+from core.recipes import RECIPES, Recipe
+from core.store import Store
 
 SKIPPED_SHOWN = 5
 UPTO: Mapping[str, StageName] = {"latents": "latents", "model": "model"}  # other exports need every stage
@@ -36,7 +40,9 @@ def datasets(args: argparse.Namespace, bars: Bars) -> int:
 
 
 def list_models(args: argparse.Namespace, bars: Bars) -> int:
-    """Print the models that `--model` takes."""
+    """Print the models that `--model` takes and the architectures there are, or the layers of one of them."""
+    if args.name is not None:
+        return _layers(args.name)
     found: list[dict[str, Any]] = []
     for name in (*SAMPLES, *models.names(models.models_root())):
         try:
@@ -55,24 +61,57 @@ def list_models(args: argparse.Namespace, bars: Bars) -> int:
                 "epochs": len(model.history),
             }
         )
+    found += [_architecture(name) for name in ARCHITECTURES]
     if args.json:
         print(json.dumps(found, indent=1))
         return 0
     for item in found:
         h, w, c = item["image_shape"]
         shape = plans.shape_text((h, w, c))
-        latents = f"{item['latent_shape'][0]} latents"
-        print(f"{item['name']:<20} {shape:<14} {latents:<13} {item['parameters']:>11,} parameters  {item['origin']}")
+        latents = f"{'×'.join(map(str, item['latent_shape']))} latents"
+        print(f"{item['name']:<20} {shape:<14} {latents:<15} {item['parameters']:>11,} parameters  {item['origin']}")
+    return 0
+
+
+def _architecture(name: str) -> dict[str, Any]:
+    from core.autoencoders import summarize
+
+    known = ARCHITECTURES[name]
+    summary = summarize(known.config, known.image_shape)
+    return {
+        "name": name,
+        "origin": "architecture",
+        "image_shape": list(known.image_shape),
+        "latent_shape": list(summary.latent_shape),
+        "parameters": summary.n_parameters,
+        "trained_on": "",
+        "epochs": 0,
+    }
+
+
+def _layers(name: str) -> int:
+    from core.autoencoders import summarize, table_text
+
+    if name in ARCHITECTURES:
+        known = ARCHITECTURES[name]
+        print(table_text(summarize(known.config, known.image_shape)))
+        return 0
+    model = pipeline.read_model(KeptModel(name))
+    print(table_text(summarize(model.autoencoder, model.image_shape)))
     return 0
 
 
 def train(args: argparse.Namespace, bars: Bars) -> int:
     """Train a model; when stopped, keep its complete epochs."""
+    if args.data is None:
+        raise ConfigError(
+            "--data is needed: a sample, a folder, a file or a data set; `datasets` lists how to name them."
+        )
     spec = arguments.train_spec(args)
     if args.name is not None and models.checked_name(args.name) in models.names(models.models_root()):
         raise ConfigError(f"There is a model {args.name!r} already; choose another name.")
     if args.out is not None:
-        _check_new(args.out, args.overwrite)
+        outputs.check_new(args.out, args.overwrite)
         if args.out.suffix != ".safetensors":
             raise ConfigError(f"The model file {args.out.name!r} must end in .safetensors.")
     device = _checked_device(args.device)
@@ -82,11 +121,12 @@ def train(args: argparse.Namespace, bars: Bars) -> int:
     staged = pipeline.model(store, spec, images, bars, device)
     bars.close()
     model = staged.value
+    assert isinstance(model, TrainedModel)  # not a classifier, as the spec is one of a training
     if args.name is not None:
         place = models.keep(model, args.name, models.models_root())
     else:
         place = args.out
-        _write(place, lambda: models.write_checkpoint(model, place))
+        outputs.attempt(place, lambda: models.write_checkpoint(model, place))
     last = model.history[-1]
     losses = f"training loss {last.train_loss:.5f}"
     if last.validation_loss is not None:
@@ -105,7 +145,7 @@ def run(args: argparse.Namespace, bars: Bars) -> int:
     """Make both maps and the clusters, and write everything to a folder."""
     if args.out.exists() and not args.out.is_dir():
         raise ExportError(f"{args.out} is a file; --out must be a folder.")
-    store, plan, results = _results(args, bars, "clustering")
+    store, recipe, plan, results = _results(args, bars, "clustering")
     try:
         config = replace(plan.projection, n_components=3)
         third = pipeline.projection(store, pipeline.some(results.reduced), config, bars)
@@ -115,28 +155,36 @@ def run(args: argparse.Namespace, bars: Bars) -> int:
         print(f"projection-3d.html is not written: {error}", file=sys.stderr)
     bars.check()
     bars.close()
-    _write(args.out, lambda: args.out.mkdir(parents=True, exist_ok=True))
-    files: dict[str, Callable[[], str | bytes]] = {
-        "predictions.csv": lambda: tables.predictions_csv(results),
-        "table.csv": lambda: tables.csv(tables.table(results)),
-        "projection-2d.html": lambda: report.html(results),
-        "latents.npy": lambda: tables.latents_npy(results),
-        "metrics.json": lambda: json.dumps(_metrics(results, solid), indent=1) + "\n",
-    }
-    if solid is not None:
-        files["projection-3d.html"] = lambda: report.html(solid)
-    else:
-        (args.out / "projection-3d.html").unlink(missing_ok=True)
-    for name, content in files.items():
-        _put(args.out / name, content())
+    outputs.write(args, store, recipe, plan, results, solid)
     _summary(results, args.out)
+    return 0
+
+
+def list_recipes(args: argparse.Namespace, bars: Bars) -> int:
+    """Print the recipes that `--recipe` takes."""
+    for recipe in RECIPES.values():
+        print(f"{recipe.name:<14} {recipe.summary}")
+    return 0
+
+
+def compare_runs(args: argparse.Namespace, bars: Bars) -> int:
+    """Print one table of several runs, and write it as files."""
+    for path in (args.csv, args.html):
+        if path is not None:
+            outputs.check_new(path, args.overwrite)
+    frame = compare.table([compare.read_run(folder) for folder in args.runs])
+    if args.csv is not None:
+        outputs.put(args.csv, compare.csv(frame))
+    if args.html is not None:
+        outputs.put(args.html, compare.html(frame))
+    print(compare.text(frame))
     return 0
 
 
 def export(args: argparse.Namespace, bars: Bars) -> int:
     """Write one result to a file."""
-    _check_new(args.out, args.overwrite)
-    _, _, results = _results(args, bars, UPTO.get(args.what, "clustering"))
+    outputs.check_new(args.out, args.overwrite)
+    *_, results = _results(args, bars, UPTO.get(args.what, "clustering"))
     bars.check()
     bars.close()
     content: str | bytes
@@ -148,34 +196,22 @@ def export(args: argparse.Namespace, bars: Bars) -> int:
         content = tables.csv(tables.table(results))
     else:
         content = tables.latents_npy(results) if args.what == "latents" else tables.model_bytes(results)
-    _put(args.out, content)
+    outputs.put(args.out, content)
     print(args.out)
     return 0
 
 
-def _results(args: argparse.Namespace, bars: Bars, upto: StageName) -> tuple[Any, Plan, Results]:
+def _results(args: argparse.Namespace, bars: Bars, upto: StageName) -> tuple[Store, Recipe, Plan, Results]:
     """Read the images, which decide defaults, then make the other stages."""
-    source = arguments.source(args)
-    ref = arguments.model(args, source)
+    recipe, source = arguments.asked(args)
     device = _checked_device(args.device)
     store = pipeline.open_store(args.store)
     images = pipeline.images(store, source, bars)
     _name_skipped(images.value)
-    plan = arguments.plan(args, source, ref, images.value)
+    plan = arguments.plan(args, recipe, source, images.value)
+    pipeline.with_known(Results(images), plan)  # says what is wrong with them before anything long is begun
     results = pipeline.run(store, plan, upto, bars, device)
-    return store, plan, replace(results, images=images)
-
-
-def _metrics(results: Results, solid: Results | None) -> dict[str, Any]:
-    stages = {name: getattr(results, name) for name in plans.STAGES}
-    if solid is not None:
-        stages["projection-3d"] = solid.projection
-    there = {name: staged for name, staged in stages.items() if staged is not None}
-    return {
-        **asdict(report.scores(results)),
-        "seconds": {name: round(staged.seconds, 3) for name, staged in there.items()},
-        "found": {name: staged.found for name, staged in there.items()},
-    }
+    return store, recipe, plan, replace(results, images=images)
 
 
 def _summary(results: Results, folder: Path) -> None:
@@ -183,6 +219,11 @@ def _summary(results: Results, folder: Path) -> None:
     print(f"{results.images.value.name}: {_about(results.images.value)}, {scores['k']} clusters")
     shown = {name: value for name, value in scores.items() if name not in ("n", "k") and value is not None}
     print(", ".join(f"{name} {value:.4g}" for name, value in shown.items()))
+    mapped, answers = review.mapped(results), review.predicted(results)
+    if results.known is not None and mapped is not None:
+        print(known.describe(results.known, mapped))
+    if answers is not None and answers.truth is not None:
+        print(f"classifier: accuracy {answers.accuracy():.4g}, top-3 accuracy {answers.accuracy(3):.4g}")
     print(f"written to {folder}")
 
 
@@ -213,30 +254,14 @@ def _checked_device(name: str | None) -> str | None:
     return name
 
 
-def _check_new(path: Path, overwrite: bool) -> None:
-    if path.is_dir():
-        raise ExportError(f"{path} is a folder; --out must be a file.")
-    if path.exists() and not overwrite:
-        raise ExportError(f"{path} exists already; choose another name, or add --overwrite.")
-
-
-def _put(path: Path, content: str | bytes) -> None:
-    data = content.encode("utf-8") if isinstance(content, str) else content
-    _write(path, lambda: path.write_bytes(data))
-
-
-def _write(path: Path, action: Callable[[], object]) -> None:
-    try:
-        action()
-    except OSError as error:
-        raise ExportError(f"{path} cannot be written: {error.strerror or error}.") from error
-
-
 COMMANDS: Mapping[str, Callable[[argparse.Namespace, Bars], int]] = {
     "datasets": datasets,
     "models": list_models,
     "train": train,
+    "recipes": list_recipes,
     "run": run,
+    "classify": run,
+    "compare": compare_runs,
     "export": export,
 }
 

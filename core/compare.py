@@ -1,0 +1,179 @@
+"""One table of several runs: what each was, how good it is, how long its stages took."""
+
+import html as markup
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.errors import DataError
+from core.quality import EXPLANATIONS
+
+LIMIT_BYTES = 10 << 20
+COLUMNS = {  # title by the name in metrics.json
+    "recipe": "recipe",
+    "parameters": "parameters",
+    "training_loss": "training loss",
+    "validation_loss": "validation loss",
+    "n": "n",
+    "k": "k",
+    "ari": "ARI",
+    "nmi": "NMI",
+    "accuracy": "accuracy",
+    "silhouette": "silhouette",
+    "trustworthiness": "trustworthiness",
+    "reconstruction_error": "error (MSE)",
+}
+HIGHER = ("ARI", "NMI", "accuracy", "silhouette", "trustworthiness")
+LOWER = ("error (MSE)",)  # losses are of different kinds, and cannot be compared
+STAGES = ("images", "model", "latents", "reduced", "projection", "clustering", "projection-3d")
+COUNTS = ("parameters", "n", "k")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what begins a formula in a spreadsheet
+STYLE = """
+:root { color-scheme: light dark; } body { font: 14px system-ui, sans-serif; margin: 2em; }
+table { border-collapse: collapse; } th, td { padding: 4px 10px; text-align: right; border-bottom: 1px solid #8886; }
+th:first-child, td:first-child { text-align: left; } th[title] { cursor: help; } b { color: light-dark(#0550ae, #79c0ff); }
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its name, and what its metrics.json says."""
+
+    name: str
+    values: Mapping[str, Any]
+
+
+def read_run(folder: Path) -> Run:
+    """Read the metrics that a run wrote.
+
+    Raises
+    ------
+    DataError : the folder holds none, or they cannot be read.
+    """
+    path = folder / "metrics.json"
+    try:
+        if path.stat().st_size > LIMIT_BYTES:
+            raise DataError(f"{path} has more than {LIMIT_BYTES >> 20} MiB; it is not what a run wrote.")
+        values = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise DataError(f"{folder} holds no finished run: metrics.json cannot be read.") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is not JSON.") from error
+    return Run(folder.name or str(folder), checked(values, str(path)))
+
+
+def checked(values: Any, what: str) -> Mapping[str, Any]:
+    """Check that metrics are numbers and texts by name.
+
+    Raises
+    ------
+    DataError : they are not.
+    """
+    seconds = values.get("seconds") if isinstance(values, dict) else None
+    if not isinstance(values, dict) or not isinstance(seconds or {}, dict):
+        raise DataError(f"{what} must hold an object of numbers and texts, with `seconds` by stage.")
+    for name, value in [*((n, values.get(n)) for n in COLUMNS), *(seconds or {}).items()]:
+        kinds = (str, type(None)) if name == "recipe" else (int, float, type(None))
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            raise DataError(f"{what}: {str(name)[:40]!r} is {str(value)[:40]!r}; it must be a number.")
+    return values
+
+
+def table(runs: Sequence[Run]) -> pd.DataFrame:
+    """Return a row a run; NaN or None where one does not say."""
+    names = [run.name for run in runs]
+    rows = []
+    for i, run in enumerate(runs):
+        twice = names[:i].count(run.name)
+        row: dict[str, Any] = {"run": run.name if not twice else f"{run.name} ({twice + 1})"}
+        row |= {title: run.values.get(name) for name, title in COLUMNS.items()}
+        seconds = run.values.get("seconds") or {}
+        rows.append(
+            row | {f"{stage} s": seconds.get(stage) for stage in (*STAGES, *sorted(set(seconds) - set(STAGES)))}
+        )
+    frame = pd.DataFrame(rows)
+    timed = [name for name in frame if name.endswith(" s") and frame[name].isna().all()]
+    return frame.drop(columns=timed)
+
+
+def best(frame: pd.DataFrame) -> Mapping[str, set[int]]:
+    """Return the rows with the best value of each score, where several runs have one."""
+    found = {}
+    for title in (*HIGHER, *LOWER):
+        values = pd.to_numeric(frame[title], errors="coerce").to_numpy(np.float64)
+        if np.isfinite(values).sum() > 1:
+            target = np.nanmax(values) if title in HIGHER else np.nanmin(values)
+            found[title] = set(np.flatnonzero(values == target).tolist())
+    return found
+
+
+def text(frame: pd.DataFrame) -> str:
+    """Write the table for a terminal, a column a run; the best value of each score has a star."""
+    cells = _cells(frame, "*", "")
+    runs = [_plain(str(name)) for name in frame["run"]]
+    titles = [title for title in frame.columns if title != "run"]
+    left = max(map(len, titles))
+    wide = [max(len(runs[i]), *(len(cells[title][i]) for title in titles)) for i in range(len(frame))]
+    lines = ["  ".join([" " * left, *(name.rjust(w) for name, w in zip(runs, wide, strict=True))])]
+    for title in titles:
+        lines.append(
+            "  ".join([title.ljust(left), *(_plain(c).rjust(w) for c, w in zip(cells[title], wide, strict=True))])
+        )
+    return "\n".join(lines)
+
+
+def csv(frame: pd.DataFrame) -> bytes:
+    """Write the table as CSV in UTF-8; a text that a spreadsheet would run as a formula gets an apostrophe in front."""
+    safe = frame.copy()
+    for name in ("run", "recipe"):
+        safe[name] = [f"'{value}" if str(value).startswith(FORMULA) else value for value in frame[name]]
+    return safe.to_csv(index=False, lineterminator="\n").encode("utf-8")
+
+
+def html(frame: pd.DataFrame) -> str:
+    """Write the table as one page that needs nothing else; the best value of each score is bold."""
+    cells = _cells(frame, "</b>", "<b>")
+    told = {title: EXPLANATIONS.get(name, "") for name, title in COLUMNS.items()}
+    head = "".join(f'<th title="{markup.escape(told.get(t, ""))}">{markup.escape(t)}</th>' for t in frame.columns)
+    rows = []
+    for i, name in enumerate(frame["run"]):
+        others = "".join(f"<td>{cells[title][i]}</td>" for title in frame.columns if title != "run")
+        rows.append(f"<tr><td>{markup.escape(str(name))}</td>{others}</tr>")
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Runs compared</title>'
+        f"<style>{STYLE}</style><h1>Runs compared</h1><table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        "<p>Bold: the best of these runs. Hold the mouse over a column's title for what it means; s: seconds of a stage.</p></html>\n"
+    )
+
+
+def _cells(frame: pd.DataFrame, after: str, before: str) -> dict[str, list[str]]:
+    """Write every value; in HTML (where `before` is a tag) escaped."""
+    winners = best(frame)
+    found: dict[str, list[str]] = {}
+    for title in frame.columns:
+        column = []
+        for i, value in enumerate(frame[title]):
+            shown = _value(title, value)
+            shown = markup.escape(shown) if before else shown
+            column.append(f"{before}{shown}{after}" if i in winners.get(title, ()) else shown)
+        found[title] = column
+    return found
+
+
+def _value(title: str, value: Any) -> str:
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return "–"
+    if isinstance(value, str):
+        return value
+    if title in COUNTS:
+        return f"{int(value):,}"
+    return f"{value:.1f}" if title.endswith(" s") else f"{value:.4g}"
+
+
+def _plain(value: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in value)[:60]
