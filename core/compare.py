@@ -97,7 +97,7 @@ def table(runs: Sequence[Run]) -> pd.DataFrame:
             row | {f"{stage} s": seconds.get(stage) for stage in (*STAGES, *sorted(set(seconds) - set(STAGES)))}
         )
     frame = pd.DataFrame(rows)
-    timed = [name for name in frame if name.endswith(" s") and frame[name].isna().all()]
+    timed = [name for name in frame if str(name).endswith(" s") and frame[name].isna().all()]
     return frame.drop(columns=timed)
 
 
@@ -146,8 +146,9 @@ def html(frame: pd.DataFrame) -> str:
         rows.append(f"<tr><td>{markup.escape(str(name))}</td>{others}</tr>")
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Runs compared</title>'
-        f"<style>{STYLE}</style><h1>Runs compared</h1><table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-        "<p>Bold: the best of these runs. Hold the mouse over a column's title for what it means; s: seconds of a stage.</p></html>\n"
+        f"<style>{STYLE}</style><h1>Runs compared</h1><table><thead><tr>{head}</tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table><p>Bold: the best of these runs. Hold the mouse over a column's title "
+        "for what it means; s: seconds of a stage.</p></html>\n"
     )
 
 

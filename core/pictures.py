@@ -168,7 +168,8 @@ def scatter(
     for code in groups:
         points = coordinates[codes == code]
         if len(points):
-            drawn.scatter(
+            draw: Any = drawn.scatter
+            draw(
                 *points.T, s=size, color=NONE if code < 0 else colors[code], linewidths=0, alpha=0.8,
                 marker=MARKERS[code % len(MARKERS)] if markers and code >= 0 else "o",
                 label="(none)" if code < 0 else clean(names[code]), rasterized=n > RASTERIZED,

@@ -213,7 +213,7 @@ def from_json(values: Any) -> Recipe:
         (recipe.projection, ProjectionConfig),
         (recipe.cluster, ClusterConfig),
     )
-    if not all(isinstance(value, kind) for value, kind in kinds) or not isinstance(recipe.known, str):  # type: ignore[arg-type]
+    if not all(isinstance(value, kind) for value, kind in kinds) or not isinstance(recipe.known, str):
         raise ConfigError("The recipe's reduction, projection, cluster or known labels are not what they must be.")
     return recipe
 
@@ -224,7 +224,7 @@ _OWN: tuple[type, ...] = (Recipe, Parts, Plan, TrainSpec, KeptModel, CheckpointF
 def _plain(value: Any) -> Any:
     if isinstance(value, Source):
         return source_to_json(value)
-    if isinstance(value, _OWN):
+    if isinstance(value, _OWN) and dataclasses.is_dataclass(value):
         fields = {item.name: _plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
         return {"type": type(value).__name__, **fields}
     if dataclasses.is_dataclass(value):

@@ -186,7 +186,8 @@ def _chosen(columns: Mapping[str, T], title: str, use: str) -> T:
     return columns[title]
 
 
-def _axes(results: Results) -> tuple[str, ...]:
+def axes(results: Results) -> tuple[str, ...]:
+    """Return a title for each axis of the map."""
     projection = some(results.projection).value
     numbers = range(1, projection.coordinates.shape[1] + 1)
     if projection.kl_divergence is not None:

@@ -134,9 +134,10 @@ def train_spec(args: argparse.Namespace, base: TrainSpec | None = None) -> Train
     """Return the model and training that the flags ask for, the rest as in `base`."""
     base = base or TrainSpec()
     spec = replace(base, autoencoder=_autoencoder(args, base.autoencoder), training=_made(base.training, args))
-    for name, flag in (("data", args.train_data), ("validation", args.validation_data)):
-        if flag is not None:
-            spec = replace(spec, **{name: parse_source(flag, None, args.size, args.limit)})
+    if args.train_data is not None:
+        spec = replace(spec, data=parse_source(args.train_data, None, args.size, args.limit))
+    if args.validation_data is not None:
+        spec = replace(spec, validation=parse_source(args.validation_data, None, args.size, args.limit))
     every = args.checkpoint_every
     if every is not None and every < 0:
         raise ConfigError(f"--checkpoint-every {every} must be 0 or more.")
@@ -170,12 +171,17 @@ def model(args: argparse.Namespace, recipe: Recipe, chosen: Source) -> ModelRef 
 
 def _classifier(args: argparse.Namespace, base: TrainedClassifier) -> TrainedClassifier:
     found = replace(base, config=_made(base.config, args))
-    for name in ("weights", "classes"):
-        if getattr(args, name) is not None:
-            found = replace(found, **{name: str(Path(getattr(args, name)).expanduser().absolute())})
+    if args.weights is not None:
+        found = replace(found, weights=_absolute(args.weights))
+    if args.classes is not None:
+        found = replace(found, classes=_absolute(args.classes))
     if not found.weights:
         raise ConfigError("--weights is needed: the file of the classifier's weights.")
     return replace(found, compared=False) if args.ignore_labels else found
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().absolute())
 
 
 def _autoencoder(args: argparse.Namespace, base: ModelConfig) -> ModelConfig:
@@ -264,7 +270,8 @@ def reseeded(made: Plan, seed: int) -> Plan:
     ref = made.model
     if isinstance(ref, TrainSpec):
         ref = replace(ref, training=replace(ref.training, seed=seed))
-    projection = replace(made.projection, seed=seed) if hasattr(made.projection, "seed") else made.projection
+    projection: Any = made.projection
+    projection = replace(projection, seed=seed) if hasattr(projection, "seed") else projection
     cluster = replace(made.cluster, method=replace(made.cluster.method, seed=seed))
     return replace(made, model=ref, projection=projection, cluster=cluster, others=())
 

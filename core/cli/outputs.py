@@ -5,14 +5,14 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from core import known, models, pictures, pipeline, plans, recipes, report, review, tables
 from core.architectures import name_of
 from core.errors import ExportError
-from core.figures import MAX_GROUPS
+from core.figures import Category
 from core.models import TrainedModel
 from core.plans import Plan, Results
 from core.recipes import Recipe
@@ -53,15 +53,15 @@ def write(
         files |= _classified(args, plan, results, solid)
     for name, content in files.items():
         put(folder / name, content())
-    for epoch, model in pipeline.checkpoints(store, plan).items():
-        put(folder / "checkpoints" / f"epoch-{epoch:04d}.safetensors", models.checkpoint_bytes(model))
+    for epoch, kept in pipeline.checkpoints(store, plan).items():
+        put(folder / "checkpoints" / f"epoch-{epoch:04d}.safetensors", models.checkpoint_bytes(kept))
     model = pipeline.some(results.model).value
     if isinstance(model, TrainedModel):
         put(folder / "model.safetensors", models.checkpoint_bytes(model))
     if not args.no_pictures:
         for name, figure in _pictures(results, solid):
-            for kind in ("png", "pdf"):
-                put(folder / "pictures" / f"{name}.{kind}", pictures.render(figure, kind))  # type: ignore[arg-type]
+            for kind in get_args(pictures.Kind):
+                put(folder / "pictures" / f"{name}.{kind}", pictures.render(figure, kind))
 
 
 def recipes_key(plan: Plan) -> str:
@@ -96,7 +96,7 @@ def _classified(
 
 def _shape(results: Results, column: str) -> str | None:
     """Return the column for the shapes when its groups can be told apart by shape."""
-    return column if any(c.title == column and hasattr(c, "names") for c in report.columns(results)) else None
+    return column if any(c.title == column and isinstance(c, Category) for c in report.columns(results)) else None
 
 
 def _metrics(recipe: Recipe, plan: Plan, results: Results, solid: Results | None) -> dict[str, Any]:
@@ -163,12 +163,11 @@ def _pictures(results: Results, solid: Results | None) -> Iterator[tuple[str, An
 
 def maps(results: Results, size: str) -> Iterator[tuple[str, Any]]:
     """Yield the pictures of a map, by the true classes, else by cluster: with names at centroids, with markers."""
-    for title, column in ((c.title, c) for c in report.columns(results)):
-        if title not in ("Label", "Predicted class", "Cluster") or not hasattr(column, "names"):
+    for column in report.columns(results):
+        title = column.title
+        if title not in ("Label", "Predicted class", "Cluster") or not isinstance(column, Category):
             continue
         if title == "Cluster" and results.images.value.y is not None:
-            continue
-        if len(column.names) > MAX_GROUPS:
             continue
         coordinates = pipeline.some(results.projection).value.coordinates
         spec = {"title": f"{results.images.value.name}, by {title.lower()}", "axes": report.axes(results)}
