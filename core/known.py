@@ -81,7 +81,7 @@ def parse(text: str, ids: Sequence[str], y: np.ndarray | None, classes: Sequence
 
 
 def first(count: int, label: str, n: int, classes: Sequence[str] = ()) -> Known:
-    """Say that the first `count` of n images are of one class.
+    """Say that the first `count` of n images are of one class, by its name or, where none is so named, its number.
 
     Raises
     ------
@@ -89,6 +89,8 @@ def first(count: int, label: str, n: int, classes: Sequence[str] = ()) -> Known:
     """
     if not 1 <= count <= n:
         raise ConfigError(f"The first {count} labels cannot be known: there are {n} images.")
+    if label not in classes and label.isdecimal() and int(label) < len(classes):
+        label = classes[int(label)]
     every = tuple(dict.fromkeys([*classes, label]))
     y = np.full(n, -1, np.int64)
     y[:count] = every.index(label)
