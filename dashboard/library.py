@@ -33,7 +33,7 @@ def describe(model: TrainedModel) -> str:
     """Write a model in one line: what it reads, its size, how it was trained."""
     parts = [
         f"reads {shape_text(model.image_shape)}",
-        f"{model.autoencoder.latent_size} latents",
+        f"{model.n_latents:,} latents",
         f"{model.n_parameters:,} parameters",
     ]
     if model.history:
@@ -57,16 +57,14 @@ def _trained(found: ImageSet | None) -> None:
         "Model", refs, format_func=lambda item: texts.get(item, ""), key=state.setting("library.model", refs[0], refs)
     )
     staged = results.model(ref, found)
-    if staged is None:
+    if staged is None or not isinstance(model := staged.value, TrainedModel):
         return
-    st.caption(components.plain(describe(staged.value)))
+    st.caption(components.plain(describe(model)))
     st.caption(components.plain(components.settings_line(to_json(ref.training))))
     name, keep, explore = st.columns([3, 1, 1], vertical_alignment="bottom")
     chosen = name.text_input("Name to keep it under", key=state.setting("library.name", ""), placeholder="my model")
     if keep.button("Keep", width="stretch", icon=":material/save:"):
-        _attempt(
-            lambda: models.keep(staged.value, chosen.strip(), models.models_root()), f"Kept as {chosen.strip()!r}."
-        )
+        _attempt(lambda: models.keep(model, chosen.strip(), models.models_root()), f"Kept as {chosen.strip()!r}.")
     if explore.button("Explore with it", width="stretch", on_click=_choose, args=(found, ref)):
         _open_explore()
 

@@ -14,19 +14,32 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from core import keys, models, pipeline, report, sheets, timing
+from core.architectures import DEFAULT, name_of
 from core.config import ClusterConfig, ProjectionConfig, ReductionConfig, TSNEConfig, UMAPConfig, from_json
 from core.errors import ExplorerError
 from core.images import SAMPLES, ImageSet, SampleSource, Source
 from core.jobs import Job, Jobs, job_id
 from core.latents import Latents
 from core.models import TrainedModel
-from core.plans import CheckpointFile, KeptModel, ModelRef, Plan, Results, Staged, StageName, TrainSpec
+from core.plans import (
+    AnyModel,
+    CheckpointFile,
+    KeptModel,
+    ModelRef,
+    Plan,
+    Results,
+    Staged,
+    StageName,
+    StoredModel,
+    TrainSpec,
+)
 from core.progress import Cancelled, ignore
 from core.projection import check_size
 from core.quality import Scores
 from core.store import Store
 
 T = TypeVar("T")
+MOST_COMPONENTS = 200
 LIVE_SECONDS = 2.0  # what is predicted to take longer never blocks a page
 
 
@@ -88,11 +101,16 @@ def _images(key: str, _source: Source) -> Staged[ImageSet]:
     return pipeline.images(store(), _source, _never)
 
 
-def model(ref: ModelRef, found: ImageSet) -> Staged[TrainedModel] | None:
+def model(ref: ModelRef, found: ImageSet) -> Staged[AnyModel] | None:
     """Return a model when it is there: kept, in a file, or trained on these images before."""
     if isinstance(ref, TrainSpec) and not store().has("model", keys.model_key(found, ref)):
         return None
     return _whole(lambda: _model(_model_stamp(ref), found.fingerprint, ref, found))
+
+
+def n_latents(model: AnyModel) -> int:
+    """Return the numbers an image becomes; of a classifier, as many as a map can use of them."""
+    return model.n_latents if isinstance(model, TrainedModel) else MOST_COMPONENTS
 
 
 def _model_stamp(ref: ModelRef) -> str:
@@ -106,13 +124,13 @@ def _model_stamp(ref: ModelRef) -> str:
 
 
 @st.cache_resource(max_entries=10, show_spinner=False)
-def _model(stamp: str, fingerprint: str, _ref: ModelRef, _images: ImageSet) -> Staged[TrainedModel]:
+def _model(stamp: str, fingerprint: str, _ref: ModelRef, _images: ImageSet) -> Staged[AnyModel]:
     return pipeline.model(store(), _ref, _images, _never)
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
-def _latents(key: str, _model: TrainedModel, _images: ImageSet) -> Staged[Latents]:
-    return pipeline.latents(store(), _model, _images, _never)
+def _latents(key: str, _model: AnyModel, _images: Staged[ImageSet], _source: Source) -> Staged[Latents]:
+    return pipeline.latents(store(), _model, _images, _source, _never)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -159,10 +177,10 @@ def look(plan: Plan) -> Look:
     if trained is None:
         return Look(plan, here, "model")
     here = replace(here, model=trained)
-    key = keys.latents_key(trained.value, read.value)
+    key = keys.latents_key(trained.value, read)
     if not store().has("latents", key):
         return Look(plan, here, "latents")
-    encoded = _whole(lambda: _latents(key, trained.value, read.value))
+    encoded = _whole(lambda: _latents(key, trained.value, read, plan.source))
     if encoded is None:
         return Look(plan, here, "latents")
     here = replace(here, latents=encoded)
@@ -209,9 +227,21 @@ def model_choices(found: ImageSet) -> list[ModelChoice]:
             choices.append(ModelChoice(KeptModel(name), f"{name} ({origin})"))
     for item in sorted(trained_on(found), key=lambda item: str(item["made"]), reverse=True):
         spec = TrainSpec(from_json(item["info"]["autoencoder"]), from_json(item["info"]["training"]))
-        done = f"{spec.autoencoder.latent_size} latents, {spec.training.epochs} epochs"
-        choices.append(ModelChoice(spec, f"trained here: {done}, {str(item['made'])[:16].replace('T', ' ')}"))
+        choices.append(ModelChoice(spec, f"trained here: {_told(spec, item)}"))
+    for item in store().entries("model"):
+        info = item["info"]
+        if info.get("images") != found.fingerprint and tuple(info.get("image_shape", ())) == found.image_shape:
+            spec = TrainSpec(from_json(info["autoencoder"]), from_json(info["training"]))
+            text = f"trained on {info.get('trained_on') or 'other images'}: {_told(spec, item)}"
+            choices.append(ModelChoice(StoredModel(str(item["key"])), text))
     return choices
+
+
+def _told(spec: TrainSpec, item: Any) -> str:
+    name = name_of(spec.autoencoder)
+    size = "" if spec.autoencoder.latent_size is None else f"{spec.autoencoder.latent_size} latents, "
+    made = str(item["made"])[:16].replace("T", " ")
+    return f"{'' if name == DEFAULT else name + ', '}{size}{spec.training.epochs} epochs, {made}"
 
 
 def trained_on(found: ImageSet) -> list[Any]:

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from core import figures, report
+from core import figures, tables
 from core.plans import Results
 from dashboard import components, state
 
@@ -28,7 +28,7 @@ def show(shown: Results, spec: figures.MapSpec, chosen: figures.Selection | None
     left, middle, right = st.columns([3, 2, 2], vertical_alignment="bottom")
     left.markdown(f"**{len(rows):,} selected** – original beside reconstruction")
     order = middle.selectbox("Order", ORDERS, key=state.setting("order", ORDERS[0]))
-    if order == ORDERS[1]:
+    if order == ORDERS[1] and "error" in table:
         table = table.sort_values("error", ascending=False, kind="stable")
     elif order == ORDERS[2]:
         table = table.sort_values("cluster", kind="stable")
@@ -53,10 +53,12 @@ def _picture(shown: Results, row: object) -> components.Picture:
     i = int(row.Index)  # type: ignore[attr-defined]
     images = shown.images.value
     encoded = shown.latents.value if shown.latents is not None else None
-    pictures = [images.x[i]] if encoded is None else [images.x[i], encoded.reconstructions[i]]
+    pictures = [images.x[i]]
+    if encoded is not None and encoded.reconstructions is not None:
+        pictures.append(encoded.reconstructions[i])
     lines = [images.ids[i], f"cluster {row.cluster}"]  # type: ignore[attr-defined]
-    if images.y is not None:
+    if images.y is not None and images.y[i] >= 0:
         lines[1] = f"label {images.classes[int(images.y[i])]} · " + lines[1]
-    if encoded is not None:
+    if encoded is not None and encoded.errors is not None:
         lines.append(f"error {encoded.errors[i]:.4f}")
     return components.Picture(pictures, lines)

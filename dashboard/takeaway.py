@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core import report
+from core import report, tables
 from core.plans import Results
 from dashboard import controls
 

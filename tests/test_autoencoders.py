@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from core import autoencoders
-from core.config import AutoencoderConfig
 from core.architectures import ARCHITECTURES
+from core.config import AutoencoderConfig
 from core.errors import CheckpointError, ConfigError
 from core.models import TrainedModel
 

@@ -21,7 +21,8 @@ from core.plans import CheckpointFile, KeptModel, TrainSpec
 
 TINY = ["--latent-size", "4", "--width", "4", "--epochs", "2", "--batch-size", "20"]
 SHORT = ["--perplexity", "5", "--n-iter", "20", "--early-exaggeration-iter", "10"]
-FILES = {"predictions.csv", "table.csv", "projection-2d.html", "projection-3d.html", "latents.npy", "metrics.json"}
+WRITTEN = {"predictions.csv", "table.csv", "projection-2d.html", "projection-3d.html", "latents.npy", "metrics.json"}
+FILES = WRITTEN | {"recipe.json", "model.safetensors", "pictures"}
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +72,7 @@ def test_run_writes_everything_and_finds_it_all_the_second_time(tmp_path, data, 
     }  # fmt: skip
     assert not any(metrics["found"].values())
 
-    before = {name: (out / name).read_bytes() for name in FILES - {"metrics.json"}}
+    before = {name: (out / name).read_bytes() for name in FILES - {"metrics.json", "pictures"}}
     assert main(command) == 0
     assert all(json.loads((out / "metrics.json").read_text())["found"].values())
     assert {name: (out / name).read_bytes() for name in before} == before
@@ -214,12 +215,11 @@ def test_pictures_that_cannot_be_read_are_named(tmp_path, capsys):
 
 
 def test_the_model_is_the_samples_own_unless_one_is_named_or_settings_of_a_training_are(tmp_path):
-    digits = arguments.parse_source("digits")
-    assert arguments.model(_parsed(), digits) == KeptModel("digits")
-    assert arguments.model(_parsed("--model", "emoji"), digits) == KeptModel("emoji")
+    assert arguments.asked(_parsed())[0].model == KeptModel("digits")
+    assert arguments.asked(_parsed("--model", "emoji"))[0].model == KeptModel("emoji")
     path = tmp_path / "m.safetensors"
-    assert arguments.model(_parsed("--model", str(path)), digits) == CheckpointFile(str(path))
-    trained = arguments.model(_parsed("--epochs", "3"), digits)
+    assert arguments.asked(_parsed("--model", str(path)))[0].model == CheckpointFile(str(path))
+    trained = arguments.asked(_parsed("--epochs", "3"))[0].model
     assert isinstance(trained, TrainSpec)
     assert (trained.training.epochs, trained.autoencoder.latent_size) == (3, 32)
 
@@ -231,14 +231,14 @@ def test_flags_become_the_settings_of_the_chosen_methods(data):
         "--reduction", "kernel-pca", "--reduction-components", "5", "--standardize",
         "--cluster-method", "minibatch", "--cluster-on", "reduced", "--clusters", "4",
     )  # fmt: skip
-    plan = arguments.plan(args, None, None, images)
+    plan = arguments.plan(args, *arguments.asked(args), images)
     assert plan.projection == UMAPConfig(2, n_neighbors=7, min_dist=0.5, seed=3)
     assert plan.reduction.standardize
     assert plan.reduction.method == KernelPCAConfig(5, seed=3)
     assert plan.cluster.method == MiniBatchKMeansConfig(4, seed=3)  # --batch-size is the training's
     assert plan.cluster.on == "reduced"
     args = _parsed("--reduction", "pca", "--reduction-components", "5", "--clusters", "2")
-    assert arguments.plan(args, None, None, images).reduction.method == PCAConfig(5)
+    assert arguments.plan(args, *arguments.asked(args), images).reduction.method == PCAConfig(5)
 
 
 def test_ctrl_c_keeps_the_complete_epochs_and_ends_with_130(tmp_path, data):

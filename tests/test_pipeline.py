@@ -190,6 +190,6 @@ def test_sample_maps_ship_with_the_program(store):
         plan = plans.Plan(SampleSource(name), KeptModel(name), projection=TSNEConfig())
         images = pipeline.images(shipped, plan.source)
         model = pipeline.model(shipped, plan.model, images.value)
-        key = keys.latents_key(model.value, images.value)
+        key = keys.latents_key(model.value, images)
         assert shipped.has("latents", key) == (name == "digits")  # the emoji's are made in seconds
         assert shipped.has("projection", keys.projection_key(key, plan.projection))

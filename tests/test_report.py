@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core import report
+from core import report, tables
 from core.clustering import Clustering
 from core.config import KernelPCAConfig, PCAConfig, TSNEConfig, UMAPConfig
 from core.errors import ConfigError
@@ -62,10 +62,10 @@ def test_columns_are_what_is_known_of_each_image():
 
 
 def test_table_has_a_row_for_each_image():
-    table = tables.table(results())
-    assert list(table.columns[:8]) == ["path", "label", "cluster", "matched", "agrees", "x", "y", "error"]
-    assert list(table["matched"]) == ["cat", "cat", "dog", "dog", "dog", "dog"]
-    assert list(table["agrees"]) == [True, True, False, True, True, True]
+    frame = tables.table(results())
+    assert list(frame.columns[:8]) == ["path", "label", "cluster", "matched", "agrees", "x", "y", "error"]
+    assert list(frame["matched"]) == ["cat", "cat", "dog", "dog", "dog", "dog"]
+    assert list(frame["agrees"]) == [True, True, False, True, True, True]
     assert "z" in tables.table(results(dimensions=3)).columns
     assert list(tables.table(results(labelled=False)).columns[:3]) == ["path", "cluster", "x"]
 

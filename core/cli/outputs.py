@@ -170,7 +170,10 @@ def maps(results: Results, size: str) -> Iterator[tuple[str, Any]]:
         if title == "Cluster" and results.images.value.y is not None:
             continue
         coordinates = pipeline.some(results.projection).value.coordinates
-        spec: dict[str, Any] = {"title": f"{results.images.value.name}, by {title.lower()}", "axes": report.axes(results)}
+        spec: dict[str, Any] = {
+            "title": f"{results.images.value.name}, by {title.lower()}",
+            "axes": report.axes(results),
+        }
         stem = f"map-{size}-{title.lower().replace(' ', '-')}"
         yield f"{stem}-names", pictures.scatter(coordinates, column.codes, column.names, centroids=True, **spec)
         yield f"{stem}-markers", pictures.scatter(coordinates, column.codes, column.names, markers=True, **spec)

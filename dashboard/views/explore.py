@@ -50,7 +50,7 @@ def show() -> None:
         st.warning("This model is no longer in the store. Choose another one, or train it again on the Train page.")
         return
     with st.sidebar:
-        reduction, projection = controls.projection(len(read.value), trained.value.autoencoder.latent_size)
+        reduction, projection = controls.projection(len(read.value), results.n_latents(trained.value))
         cluster = controls.cluster(read.value)
     scene = _scene(Plan(source, ref, reduction, projection, cluster))
     if scene is not None:
