@@ -26,11 +26,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 @pytest.fixture(scope="module")
 def digits():
     """The digits and what the shipped model makes of them."""
-    found = images.load(SampleSource("digits"))
+    source = SampleSource("digits")
     shipped = Store(images.assets_root() / "none", shipped=images.assets_root() / "store")
+    staged = pipeline.images(shipped, source)
     model = pipeline.read_model(KeptModel("digits"))
     assert isinstance(model, models.TrainedModel)
-    return found, pipeline.latents(shipped, model, found).value
+    return staged.value, pipeline.latents(shipped, model, staged, source).value
 
 
 @pytest.fixture(scope="module")
