@@ -2,6 +2,7 @@
 
 import html as markup
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,18 +82,18 @@ def checked(values: Any, what: str) -> Mapping[str, Any]:
         kinds = (str, type(None)) if name == "recipe" else (int, float, type(None))
         if not isinstance(value, kinds) or isinstance(value, bool):
             raise DataError(f"{what}: {str(name)[:40]!r} is {str(value)[:40]!r}; it must be a number.")
+        if not isinstance(value, str | None) and abs(value) > sys.float_info.max:
+            raise DataError(f"{what}: {str(name)[:40]!r} is too large a number.")
     return values
 
 
 def table(runs: Sequence[Run]) -> pd.DataFrame:
     """Return a row a run; NaN or None where one does not say."""
-    names = [run.name for run in runs]
     rows = []
-    for i, run in enumerate(runs):
-        twice = names[:i].count(run.name)
-        row: dict[str, Any] = {"run": run.name if not twice else f"{run.name} ({twice + 1})"}
-        row |= {title: run.values.get(name) for name, title in COLUMNS.items()}
-        seconds = run.values.get("seconds") or {}
+    for name, run in zip(_distinct([_written(run.name) for run in runs]), runs, strict=True):
+        row: dict[str, Any] = {"run": name} | {title: run.values.get(key) for key, title in COLUMNS.items()}
+        row["recipe"] = None if row["recipe"] is None else _written(row["recipe"])
+        seconds = {_written(stage): value for stage, value in (run.values.get("seconds") or {}).items()}
         rows.append(
             row | {f"{stage} s": seconds.get(stage) for stage in (*STAGES, *sorted(set(seconds) - set(STAGES)))}
         )
@@ -117,12 +118,14 @@ def text(frame: pd.DataFrame) -> str:
     cells = _cells(frame, "*", "")
     runs = [_plain(str(name)) for name in frame["run"]]
     titles = [title for title in frame.columns if title != "run"]
-    left = max(map(len, titles))
+    left = max(len(_plain(title)) for title in titles)
     wide = [max(len(runs[i]), *(len(cells[title][i]) for title in titles)) for i in range(len(frame))]
     lines = ["  ".join([" " * left, *(name.rjust(w) for name, w in zip(runs, wide, strict=True))])]
     for title in titles:
         lines.append(
-            "  ".join([title.ljust(left), *(_plain(c).rjust(w) for c, w in zip(cells[title], wide, strict=True))])
+            "  ".join(
+                [_plain(title).ljust(left), *(_plain(c).rjust(w) for c, w in zip(cells[title], wide, strict=True))]
+            )
         )
     return "\n".join(lines)
 
@@ -132,6 +135,7 @@ def csv(frame: pd.DataFrame) -> bytes:
     safe = frame.copy()
     for name in ("run", "recipe"):
         safe[name] = [f"'{value}" if str(value).startswith(FORMULA) else value for value in frame[name]]
+    safe.columns = [f"'{title}" if title.startswith(FORMULA) else title for title in map(str, frame.columns)]
     return safe.to_csv(index=False, lineterminator="\n").encode("utf-8")
 
 
@@ -174,6 +178,23 @@ def _value(title: str, value: Any) -> str:
     if title in COUNTS:
         return f"{int(value):,}"
     return f"{value:.1f}" if title.endswith(" s") else f"{value:.4g}"
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Number the names that are there already: "a", "a (2)"."""
+    found: list[str] = []
+    for name in names:
+        number, free = 1, name
+        while free in found:
+            number += 1
+            free = f"{name} ({number})"
+        found.append(free)
+    return found
+
+
+def _written(value: str) -> str:
+    """Replace what UTF-8 cannot write: a half of a pair in JSON, a folder's name in another encoding."""
+    return value.encode("utf-8", "replace").decode("utf-8")
 
 
 def _plain(value: str) -> str:

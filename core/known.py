@@ -12,6 +12,7 @@ from core.quality import match
 
 LIMIT_BYTES = 100 << 20
 NAMED = 5  # ids that an error names
+DIGITS = 9  # of a number that people type
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,12 +73,16 @@ def parse(text: str, ids: Sequence[str], y: np.ndarray | None, classes: Sequence
         return from_labels(y, classes)
     if text.startswith("first:"):
         count, _, label = text.removeprefix("first:").partition("=")
-        if not count.isdecimal() or not label:
+        if not count.isdecimal() or len(count) > DIGITS or not label:
             raise ConfigError(
                 f"Known labels {text!r} cannot be understood; write first:5=0 for five images of class 0."
             )
         return first(int(count), label, len(ids), classes)
-    return from_csv(Path(text).expanduser(), ids, classes)
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError as error:  # ~somebody who is not known
+        raise ConfigError(f"The folder that {text[:80]!r} begins with is not known.") from error
+    return from_csv(path, ids, classes)
 
 
 def first(count: int, label: str, n: int, classes: Sequence[str] = ()) -> Known:
@@ -89,7 +94,7 @@ def first(count: int, label: str, n: int, classes: Sequence[str] = ()) -> Known:
     """
     if not 1 <= count <= n:
         raise ConfigError(f"The first {count} labels cannot be known: there are {n} images.")
-    if label not in classes and label.isdecimal() and int(label) < len(classes):
+    if label not in classes and label.isdecimal() and len(label) <= DIGITS and int(label) < len(classes):
         label = classes[int(label)]
     every = tuple(dict.fromkeys([*classes, label]))
     y = np.full(n, -1, np.int64)

@@ -94,10 +94,10 @@ def grids(originals: np.ndarray, reconstructions: np.ndarray, side: int = 4, own
 
 
 def tiled(images: np.ndarray, side: int, gap: int = 1) -> np.ndarray:
-    """Put uint8 (m, h, w, c) images into a grid of side × side, white between them."""
+    """Put the first side² of uint8 (m, h, w, c) images into a grid, white between them."""
     _, h, w, c = images.shape
     grid = np.full((side * (h + gap) - gap, side * (w + gap) - gap, c), 255, np.uint8)
-    for i, image in enumerate(images):
+    for i, image in enumerate(images[: side * side]):
         top, left = (i // side) * (h + gap), (i % side) * (w + gap)
         grid[top : top + h, left : left + w] = image
     return grid
