@@ -113,6 +113,11 @@ def best(frame: pd.DataFrame) -> Mapping[str, set[int]]:
     return found
 
 
+def explained() -> dict[str, str]:
+    """Return what each column of scores means, by its title."""
+    return {title: EXPLANATIONS[name] for name, title in COLUMNS.items() if name in EXPLANATIONS}
+
+
 def text(frame: pd.DataFrame) -> str:
     """Write the table for a terminal, a column a run; the best value of each score has a star."""
     cells = _cells(frame, "*", "")
@@ -142,7 +147,7 @@ def csv(frame: pd.DataFrame) -> bytes:
 def html(frame: pd.DataFrame) -> str:
     """Write the table as one page that needs nothing else; the best value of each score is bold."""
     cells = _cells(frame, "</b>", "<b>")
-    told = {title: EXPLANATIONS.get(name, "") for name, title in COLUMNS.items()}
+    told = explained()
     head = "".join(f'<th title="{markup.escape(told.get(t, ""))}">{markup.escape(t)}</th>' for t in frame.columns)
     rows = []
     for i, name in enumerate(frame["run"]):

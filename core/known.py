@@ -75,7 +75,7 @@ def parse(text: str, ids: Sequence[str], y: np.ndarray | None, classes: Sequence
         count, _, label = text.removeprefix("first:").partition("=")
         if not count.isdecimal() or len(count) > DIGITS or not label:
             raise ConfigError(
-                f"Known labels {text!r} cannot be understood; write first:5=0 for five images of class 0."
+                f"Known labels {text[:80]!r} cannot be understood; write first:5=0 for five images of class 0."
             )
         return first(int(count), label, len(ids), classes)
     try:

@@ -15,7 +15,15 @@ import streamlit as st
 
 from core import keys, models, pipeline, report, sheets, timing
 from core.architectures import DEFAULT, name_of
-from core.config import ClusterConfig, ProjectionConfig, ReductionConfig, TSNEConfig, UMAPConfig, from_json
+from core.config import (
+    ClusterConfig,
+    ModelConfig,
+    ProjectionConfig,
+    ReductionConfig,
+    TSNEConfig,
+    UMAPConfig,
+    from_json,
+)
 from core.errors import ExplorerError
 from core.images import SAMPLES, ImageSet, SampleSource, Source
 from core.jobs import Job, Jobs, job_id
@@ -252,6 +260,20 @@ def trained_on(found: ImageSet) -> list[Any]:
 @st.cache_resource(max_entries=50, show_spinner=False)
 def _described(stamp: str, _ref: KeptModel) -> TrainedModel:
     return pipeline.read_model(_ref)
+
+
+@st.cache_resource(max_entries=20, show_spinner="Building the layers…")
+def summary(config: ModelConfig, image_shape: tuple[int, int, int]) -> tuple[Any, list[dict[str, Any]]]:
+    """Return an autoencoder's summary, and its layers as rows for people."""
+    from core.autoencoders import summarize  # torch
+
+    found = summarize(config, image_shape)
+    rows = [
+        {"layer": row.name, "output shape": "×".join(map(str, row.output_shape)), "parameters": row.n_parameters,
+         "trainable": row.n_trainable}
+        for row in found.layers
+    ]  # fmt: skip
+    return found, rows
 
 
 def sheets_of(shown: Results) -> Path:

@@ -1,50 +1,87 @@
-"""Several clusterings combined, on cases that can be counted by hand."""
+"""Consensus of clusterings that can be worked out by hand."""
 
 import numpy as np
 import pytest
 
-from core.ensemble import align, combine
+from core import ensemble
 from core.errors import ConfigError, DataError
-from core.quality import trustworthiness
 
-A = np.array([0, 0, 0, 1, 1, 2])
-
-
-def test_members_that_agree_under_other_names_agree_wholly():
-    found = combine([A, np.array([2, 2, 2, 0, 0, 1]), np.array([1, 1, 1, 2, 2, 0])])
-    assert found.labels.tolist() == A.tolist()
-    assert found.confidence.tolist() == [1.0] * 6
-    assert found.agreement == pytest.approx(np.ones((3, 3)))
+A = np.array([0, 0, 0, 1, 1, 2], np.int32)
+RENAMED = np.array([2, 2, 2, 0, 0, 1], np.int32)  # the same groups under other numbers
 
 
-def test_confidence_is_the_share_that_agrees():
-    odd = A.copy()
-    odd[2] = 1
-    found = combine([A, A, odd])
-    assert found.labels.tolist() == A.tolist()
-    assert found.confidence == pytest.approx([1, 1, 2 / 3, 1, 1, 1])
+def test_equal_groups_agree_whatever_their_numbers():
+    found = ensemble.combine([A, RENAMED, A])
+    np.testing.assert_array_equal(found.labels, A)
+    np.testing.assert_array_equal(found.confidence, np.ones(6))
+    np.testing.assert_array_equal(found.agreement, np.ones((3, 3)))
+    assert (found.k, found.labels.dtype, found.confidence.dtype) == (3, np.int32, np.float32)
 
 
-def test_an_odd_first_member_decides_nothing():
-    assert combine([np.array([0, 1, 2, 0, 1, 2]), A, A]).labels.tolist() == A.tolist()
+def test_the_vote_goes_against_one_that_differs():
+    other = np.array([0, 0, 1, 1, 1, 2], np.int32)
+    found = ensemble.combine([other, A, RENAMED])
+    np.testing.assert_array_equal(found.labels, A)
+    np.testing.assert_allclose(found.confidence, [1, 1, 2 / 3, 1, 1, 1])
+    # Pairs together: 4 in both; A and `other` have 4 each, 2 of them in common; 15 pairs.
+    expected = 4 * 4 / 15
+    assert found.agreement[0, 1] == pytest.approx((2 - expected) / (4 - expected))
+    np.testing.assert_array_equal(found.agreement, found.agreement.T)
+    np.testing.assert_array_equal(np.diag(found.agreement), np.ones(3))
 
 
-def test_more_clusters_than_the_reference_join_those_of_their_images():
-    assert align(np.array([0, 1, 1, 2, 2, 3]), np.array([0, 0, 0, 1, 1, 1])).tolist() == [0, 0, 0, 1, 1, 1]
-    assert combine([np.array([0, 0, 0, 1, 1, 1])] * 2 + [np.array([0, 1, 1, 2, 2, 3])]).k == 2
+def test_a_tie_keeps_the_label_of_the_reference():
+    other = np.array([0, 0, 1, 1, 1, 1], np.int32)
+    first = np.array([0, 0, 0, 1, 1, 1], np.int32)
+    found = ensemble.combine([first, other])
+    np.testing.assert_array_equal(found.labels, first)
+    np.testing.assert_array_equal(found.confidence, [1, 1, 0.5, 1, 1, 1])
 
 
-def test_what_cannot_be_combined_is_said():
-    with pytest.raises(ConfigError, match="at least 2 runs"):
-        combine([A])
-    with pytest.raises(DataError, match=r"\[5, 6\] images"):
-        combine([A, A[:5]])
+def test_clusters_are_numbered_by_falling_size():
+    found = ensemble.combine([np.array([0, 1, 1, 1])] * 2)
+    np.testing.assert_array_equal(found.labels, [1, 0, 0, 0])
 
 
-def test_trustworthiness_of_an_affine_copy_is_one_and_of_noise_is_low():
-    rng = np.random.default_rng(0)
-    values = rng.normal(size=(300, 2))
-    assert trustworthiness(values, 3 * values[:, ::-1] + 5) == 1.0
-    assert trustworthiness(values, rng.normal(size=(300, 2))) < 0.7
-    assert trustworthiness(values[:20], values[:20]) is None
-    assert trustworthiness(values, values, sample=100) == 1.0
+def test_clusters_left_over_join_the_one_of_most_of_their_images():
+    finer = np.array([0, 0, 3, 1, 1, 2], np.int32)
+    np.testing.assert_array_equal(ensemble.align(finer, A), A)
+    found = ensemble.combine([finer, A, RENAMED])  # two of three have 3 clusters
+    assert found.k == 3
+    np.testing.assert_array_equal(found.confidence, np.ones(6))
+
+
+def test_of_equally_common_numbers_of_clusters_the_smaller_is_taken():
+    assert ensemble.combine([np.array([0, 1, 2, 3]), np.array([0, 0, 1, 1])]).k == 2
+
+
+def test_a_member_with_fewer_clusters_votes_too():
+    coarse = np.array([0, 0, 0, 1, 1, 1], np.int32)
+    found = ensemble.combine([A, RENAMED, coarse])
+    np.testing.assert_array_equal(found.labels, A)
+    np.testing.assert_allclose(found.confidence, [1, 1, 1, 1, 1, 2 / 3])
+
+
+def test_noisy_copies_vote_the_noise_away(rng):
+    truth = np.repeat(np.arange(4), 50)
+    members = []
+    for _ in range(9):
+        noisy = np.where(rng.random(200) < 0.2, rng.integers(0, 4, 200), truth)
+        members.append(rng.permutation(4)[noisy])
+    found = ensemble.combine(members)
+    wrong = ensemble.align(found.labels, truth) != truth
+    assert wrong.mean() < 0.02 < min((ensemble.align(member, truth) != truth).mean() for member in members)
+    assert 0 < found.confidence.min() < found.confidence.max() <= 1
+    np.testing.assert_array_equal(found.labels, ensemble.combine(members).labels)
+
+
+def test_what_cannot_be_combined():
+    for members in ([], [A]):
+        with pytest.raises(ConfigError, match=f"at least 2 runs; here is {len(members)}"):
+            ensemble.combine(members)
+    with pytest.raises(DataError, match=r"runs are of \[5, 6\] images"):
+        ensemble.combine([A, A[:5]])
+    with pytest.raises(DataError, match="numbered from 0"):
+        ensemble.combine([A, A - 1])
+    with pytest.raises(DataError):
+        ensemble.combine([A[:0], A[:0]])

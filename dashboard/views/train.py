@@ -1,12 +1,17 @@
 """Train: does a model learn these images, and which model do I keep?"""
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.config import AutoencoderConfig, Loss, Optimizer, TrainingConfig
+from core import layers
+from core.architectures import ARCHITECTURES, DEFAULT
+from core.config import AutoencoderConfig, LayersConfig, Loss, ModelConfig, Optimizer, TrainingConfig, ValueRange
+from core.errors import ConfigError
 from core.images import ImageSet, Source
 from core.jobs import Job
 from core.models import Epoch
@@ -14,6 +19,7 @@ from core.plans import Plan, TrainSpec, shape_text
 from dashboard import components, controls, library, results, state
 
 LOSSES: dict[Loss, str] = {"mse": "MSE (mean squared error)", "l1": "L1 (mean absolute error)", "huber": "Huber"}
+RANGES: dict[ValueRange, str] = {"unit": "0 to 1", "symmetric": "-1 to 1"}
 OPTIMIZERS: dict[Optimizer, str] = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
 
 
@@ -35,14 +41,32 @@ def show() -> None:
         return
     with st.sidebar:
         controls.described(read.value)
-        spec = _settings()
+        spec = _settings(read.value)
     _training(source, read.value, spec)
+    _layers(spec.autoencoder, read.value)
     library.show(read.value)
 
 
-def _settings() -> TrainSpec:
+def _settings(found: ImageSet) -> TrainSpec:
+    autoencoder = _autoencoder(found)
+    st.subheader("Training")
+    return TrainSpec(autoencoder, _training_settings())
+
+
+def _autoencoder(found: ImageSet) -> ModelConfig:
     st.subheader("Autoencoder")
-    autoencoder = AutoencoderConfig(
+    names = (DEFAULT, *(name for name, known in ARCHITECTURES.items() if _fits(known.config, found)))
+    name = st.selectbox(
+        "architecture", names, key=state.setting("train.architecture", DEFAULT, names),
+        help="The default one reads images of any size. Those of published systems are listed where they fit these images.",
+    )  # fmt: skip
+    if name != DEFAULT:
+        config = ARCHITECTURES[name].config
+        if not st.checkbox("Squeeze to latent_size", key=state.setting("train.squeeze", False)):
+            return config
+        size = st.slider("latent_size", 2, 256, key=state.setting("train.latent_size", 32))
+        return replace(config, latent_size=size)
+    return AutoencoderConfig(
         latent_size=st.slider(
             "latent_size", 2, 256, key=state.setting("train.latent_size", 32),
             help="Numbers an image is squeezed into: more keep more detail, fewer force it to find what is common.",
@@ -51,9 +75,23 @@ def _settings() -> TrainSpec:
             "width", (4, 8, 16, 24, 32, 48, 64), key=state.setting("train.width", 16),
             help="Channels of the first layer; the cost of training grows with its square.",
         ),
+        value_range=st.selectbox(
+            "value_range", tuple(RANGES), format_func=RANGES.__getitem__, key=state.setting("train.value_range", "unit"),
+            help="Range of the pixels that the autoencoder reads and gives.",
+        ),
     )  # fmt: skip
-    st.subheader("Training")
-    training = TrainingConfig(
+
+
+def _fits(config: LayersConfig, found: ImageSet) -> bool:
+    try:
+        layers.check_fit(layers.parse(config.encoder), layers.parse(config.decoder), found.image_shape)
+    except ConfigError:
+        return False
+    return True
+
+
+def _training_settings() -> TrainingConfig:
+    return TrainingConfig(
         epochs=st.number_input("epochs", 1, 10_000, key=state.setting("train.epochs", 20)),
         loss=st.selectbox("loss", tuple(LOSSES), format_func=LOSSES.__getitem__, key=state.setting("train.loss", "mse")),
         optimizer=st.selectbox(
@@ -77,7 +115,19 @@ def _settings() -> TrainSpec:
         ),
         seed=st.number_input("seed", 0, 2**31, key=state.setting("train.seed", 0), help="Same seed, same weights."),
     )  # fmt: skip
-    return TrainSpec(autoencoder, training)
+
+
+def _layers(config: ModelConfig, found: ImageSet) -> None:
+    """Show the layers, once asked for: they need torch, which takes seconds to load."""
+    if not st.toggle("Show the layers", key=state.setting("train.layers", False)):
+        return
+    summary, rows = results.summary(config, found.image_shape)
+    st.caption(
+        f"{summary.n_parameters:,} parameters, {summary.n_trainable:,} of them trainable; "
+        f"{math.prod(summary.latent_shape):,} latents an image; parameters take {summary.parameter_bytes / 1024:,.1f} KiB, "
+        f"the outputs of all layers {summary.output_bytes / 1024:,.1f} KiB an image"
+    )
+    st.dataframe(rows, hide_index=True)
 
 
 def _training(source: Source, found: ImageSet, spec: TrainSpec) -> None:
