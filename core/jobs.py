@@ -57,8 +57,8 @@ class Job:
 
 def job_id(plan: Plan, upto: StageName) -> str:
     """Name of the job that makes this: the same for every caller, whatever the plan says of later stages."""
-    parts = [plan.source, plan.model, plan.reduction, plan.projection, plan.cluster]
-    needed = {"images": 1, "model": 2, "latents": 2, "reduced": 3, "projection": 4, "clustering": 5}[upto]
+    parts = [plan.source, plan.model, plan.reduction, plan.projection, plan.cluster, plan.others]
+    needed = {"images": 1, "model": 2, "latents": 2, "reduced": 3, "projection": 4, "clustering": 6}[upto]
     return hashlib.blake2b(f"{parts[:needed]!r} {upto}".encode(), digest_size=12).hexdigest()
 
 

@@ -48,7 +48,7 @@ from core.plans import (
     TrainSpec,
     shape_text,
 )
-from core.progress import Callback, ignore
+from core.progress import Callback, Cancelled, ignore
 from core.projection import Projection, Reduced, project, reduce
 from core.store import Entry, Store, default_root
 
@@ -141,6 +141,19 @@ def ensemble(
             "members": [to_json(plan.cluster) for _, plan in members], "n": len(values), "inertia": v.inertia, "n_iter": 0
         },
     )  # fmt: skip
+
+
+def voted(store: Store, key: str) -> Staged[Clustering]:
+    """Return an ensemble's vote that lies in the store.
+
+    Raises
+    ------
+    Cancelled : it is not there any more.
+    """
+    entry = store.get("clustering", key)
+    if entry is None:
+        raise Cancelled
+    return Staged(_clustering_of(entry), key, True, entry.seconds)
 
 
 def _vote(labels: list[np.ndarray], values: np.ndarray) -> Clustering:

@@ -219,7 +219,32 @@ def _clustered(plan: Plan, here: Results) -> Look:
     seconds = timing.predict_seconds(plan.cluster, n, d)
     if not store().has("clustering", key) and seconds > LIVE_SECONDS:
         return Look(plan, here, "clustering", seconds)
-    return Look(plan, replace(here, clustering=_clustering(key, on, plan.cluster), on=plan.cluster.on))
+    here = replace(here, clustering=_clustering(key, on, plan.cluster), on=plan.cluster.on)
+    if plan.others:
+        key = _ensemble_key(plan, here)
+        if key is None or not store().has("clustering", key):
+            return Look(plan, here, "clustering", seconds)
+        voted = _whole(lambda: _vote(key, here))
+        if voted is None:
+            return Look(plan, here, "clustering", seconds)
+        here = replace(here, clustering=voted)
+    return Look(plan, pipeline.with_known(here, plan))
+
+
+def _ensemble_key(plan: Plan, here: Results) -> str | None:
+    """Return the key of an ensemble's vote; None while a member's model is missing."""
+    members = [(pipeline.some(here.model).value, plan)]
+    for other in plan.others:
+        found = model(other.model, here.images.value)
+        if found is None:
+            return None
+        members.append((found.value, other))
+    return keys.ensemble_key(here.images.value, members)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _vote(key: str, _here: Results) -> Staged[Any]:
+    return pipeline.voted(store(), key)
 
 
 def model_choices(found: ImageSet) -> list[ModelChoice]:

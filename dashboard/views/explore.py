@@ -8,7 +8,7 @@ import streamlit as st
 
 from core import figures, report
 from core.config import PCAConfig, ProjectionConfig, ReductionConfig
-from core.errors import ConfigError
+from core.errors import ConfigError, DataError
 from core.images import ImageSet
 from core.jobs import Job
 from core.plans import Plan, Results, StageName
@@ -52,7 +52,10 @@ def show() -> None:
     with st.sidebar:
         reduction, projection = controls.projection(len(read.value), results.n_latents(trained.value))
         cluster = controls.cluster(read.value)
-    scene = _scene(Plan(source, ref, reduction, projection, cluster))
+        plan = Plan(source, ref, reduction, projection, cluster, controls.known(read.value))
+        texts = {choice.ref: choice.text for choice in results.model_choices(read.value)}
+        plan = replace(plan, others=controls.ensemble(plan, tuple(texts), texts))
+    scene = _scene(plan)
     if scene is not None:
         _draw(scene)
 
@@ -87,7 +90,7 @@ def _scene(plan: Plan) -> Scene | None:
     try:
         look = results.look(plan)
         missing, seconds = look.missing, look.seconds
-    except ConfigError as error:
+    except (ConfigError, DataError) as error:
         components.problem(error)
         look = None
     if look is not None and missing == "latents":
@@ -100,7 +103,7 @@ def _scene(plan: Plan) -> Scene | None:
         *state.last_maps(place, plan),
         (ReductionConfig(), PCAConfig(2), plan.cluster),
     ):
-        earlier = _complete(replace(plan, reduction=reduction, projection=projection, cluster=cluster))
+        earlier = _complete(Plan(plan.source, plan.model, reduction, projection, cluster))
         if earlier is not None:
             return Scene(plan, projection, earlier, missing, seconds)
     if missing is not None:
@@ -111,7 +114,7 @@ def _scene(plan: Plan) -> Scene | None:
 def _complete(plan: Plan) -> Results | None:
     try:
         look = results.look(plan)
-    except ConfigError:
+    except (ConfigError, DataError):
         return None
     return look.results if look.missing is None else None
 
