@@ -221,10 +221,10 @@ def _clustered(plan: Plan, here: Results) -> Look:
         return Look(plan, here, "clustering", seconds)
     here = replace(here, clustering=_clustering(key, on, plan.cluster), on=plan.cluster.on)
     if plan.others:
-        key = _ensemble_key(plan, here)
-        if key is None or not store().has("clustering", key):
+        vote = _ensemble_key(plan, here)
+        if vote is None or not store().has("clustering", vote):
             return Look(plan, here, "clustering", seconds)
-        voted = _whole(lambda: _vote(key, here))
+        voted = _whole(lambda: _vote(vote, here))
         if voted is None:
             return Look(plan, here, "clustering", seconds)
         here = replace(here, clustering=voted)

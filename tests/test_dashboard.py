@@ -33,11 +33,11 @@ def page(name="explore"):
     def script(name):
         from core.errors import ExplorerError
         from dashboard import components, state
-        from dashboard.views import explore, train
+        from dashboard.views import compare, explore, train
 
         state.keep_settings()
         try:
-            {"explore": explore.show, "train": train.show}[name]()
+            {"explore": explore.show, "train": train.show, "compare": compare.show}[name]()
         except ExplorerError as error:
             components.problem(error)
 
@@ -232,3 +232,52 @@ def test_clearing_the_store_forgets_results_and_keeps_the_shipped_ones():
     next(item for item in at.sidebar.button if item.label == "Clear").click().run()
     assert metric(at, "Clusters") == "4"  # made again at once
     assert not at.exception and not at.error
+
+
+def test_an_ensemble_is_voted_by_a_job_and_known_labels_say_what_clusters_are():
+    at = page()
+    at.session_state["set.map"] = "pca"
+    at.run()
+    at.session_state["set.ensemble.seeds"] = 2
+    at.session_state["set.ensemble.reductions"] = ["PCA to 10"]
+    at.session_state["set.known"] = "first"
+    at.run()
+
+    def colours(at):
+        (box,) = [box for box in at.selectbox if box.label == "Colour by"]
+        return box.options
+
+    settled(at, lambda at: "Ensemble confidence" in colours(at))
+    assert not at.error
+    assert "Matched class" in colours(at)
+    at.session_state["set.known"] = "csv"
+    at.session_state["set.known.csv"] = "/no/such.csv"
+    at.run()
+    assert "cannot be read as a CSV" in at.error[0].value.replace("\\", "")
+    assert metric(at, "Images") == "5,000"  # the map stays
+
+
+def test_published_architectures_are_offered_where_they_fit_and_show_their_layers():
+    at = page("train").run()
+    (box,) = [box for box in at.selectbox if box.label == "architecture"]
+    assert list(box.options) == ["default", "conv-mnist", "deep-bn"]
+    at.session_state["set.train.architecture"] = "deep-bn"
+    at.session_state["set.train.layers"] = True
+    at.run()
+    assert any("2,222 parameters" in text for text in texts(at))
+    assert at.dataframe[0].value["parameters"].sum() == 2222
+
+
+def test_compare_is_empty_at_first_and_then_shows_the_runs_of_the_store(tmp_path):
+    from core.__main__ import main
+
+    at = page("compare").run()
+    assert "No run is in the store yet" in at.info[0].value
+    command = ["run", "--data", str(tiny(tmp_path)), "--latent-size", "2", "--width", "4", "--epochs", "1"]
+    flags = ["--projection", "pca", "--no-pictures", "--quiet"]
+    assert main([*command, *flags, "--out", str(tmp_path / "one")]) == 0
+    at.run()
+    assert not at.exception
+    frame = at.dataframe[0].value
+    assert list(frame["run"]) == ["one (tiny)"]
+    assert frame["n"].tolist() == [24]
