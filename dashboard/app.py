@@ -11,7 +11,7 @@ if (ROOT := str(Path(__file__).parents[1])) not in sys.path:
 
 from core.errors import ExplorerError
 from dashboard import components, state
-from dashboard.views import compare, explore, train
+from dashboard.views import classify, compare, explore, train
 
 st.set_page_config("Embedding Explorer", Path(__file__).with_name("icon.png"), layout="wide")
 components.page_style()
@@ -21,6 +21,7 @@ PAGES = {
         explore.show, title="Explore", icon=":material/scatter_plot:", url_path="explore", default=True
     ),
     "train": st.Page(train.show, title="Train", icon=":material/model_training:", url_path="train"),
+    "classify": st.Page(classify.show, title="Classify", icon=":material/category:", url_path="classify"),
     "compare": st.Page(compare.show, title="Compare", icon=":material/compare_arrows:", url_path="compare"),
 }
 state.remember_pages(**PAGES)

@@ -23,7 +23,7 @@ from core.config import (
     UMAPConfig,
 )
 from core.images import SAMPLES, ImageSet, SampleSource, Source, parse_source
-from core.plans import ModelRef, Plan, Results, shape_text
+from core.plans import ModelRef, Plan, Results, TrainedClassifier, shape_text
 from dashboard import components, results, state
 
 OTHER = "Folder, file or data set…"
@@ -117,6 +117,9 @@ def model(found: ImageSet) -> ModelRef | None:
     """Choose a model that reads these images; None when there is none yet."""
     st.subheader("Model")
     choices = results.model_choices(found)
+    seen = state.classifier_of(found.fingerprint)
+    if isinstance(seen, TrainedClassifier):
+        choices.append(results.ModelChoice(seen, f"{seen.config.model} (classifier)"))
     if not choices:
         st.caption(f"No model reads {shape_text(found.image_shape)} images yet.")
         return None
@@ -124,7 +127,7 @@ def model(found: ImageSet) -> ModelRef | None:
     texts = {choice.ref: choice.text for choice in choices}
     own = next((ref for ref in refs if getattr(ref, "name", None) == found.name), refs[0])
     return st.selectbox(
-        "Autoencoder",
+        "Model",
         refs,
         format_func=lambda ref: texts.get(ref, str(ref)),
         key=state.setting(f"model.{found.fingerprint[:8]}", own, refs),

@@ -133,7 +133,7 @@ def _attempt(action: Callable[[], object], success: str) -> None:
 
 def _choose(found: ImageSet | None, ref: ModelRef) -> None:
     if found is not None:
-        state.change(f"model.{found.fingerprint[:8]}", ref)
+        state.choose_model(found.fingerprint, ref)
 
 
 def _open_explore() -> None:

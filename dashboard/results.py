@@ -4,6 +4,7 @@ Nothing here draws. A stage that is neither in the store nor cheap is `missing`;
 or behind a button, and shows what it has meanwhile.
 """
 
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,7 +25,7 @@ from core.config import (
     UMAPConfig,
     from_json,
 )
-from core.errors import ExplorerError
+from core.errors import ConfigError, ExplorerError
 from core.images import SAMPLES, ImageSet, SampleSource, Source
 from core.jobs import Job, Jobs, job_id
 from core.latents import Latents
@@ -39,6 +40,7 @@ from core.plans import (
     Staged,
     StageName,
     StoredModel,
+    TrainedClassifier,
     TrainSpec,
 )
 from core.progress import Cancelled, ignore
@@ -48,6 +50,7 @@ from core.store import Store
 
 T = TypeVar("T")
 MOST_COMPONENTS = 200
+ALLOWED = "EMBEDDING_EXPLORER_CLASSIFIERS"
 LIVE_SECONDS = 2.0  # what is predicted to take longer never blocks a page
 
 
@@ -128,6 +131,9 @@ def _model_stamp(ref: ModelRef) -> str:
         return f"{ref!r} {path.stat().st_mtime_ns if path.exists() else None}"
     if isinstance(ref, CheckpointFile):
         return f"{ref!r} {Path(ref.path).stat().st_mtime_ns if Path(ref.path).exists() else None}"
+    if isinstance(ref, TrainedClassifier):
+        files = [Path(path).expanduser() for path in (ref.weights, ref.classes) if path]
+        return f"{ref!r} {[path.stat().st_mtime_ns if path.exists() else None for path in files]}"
     return repr(ref)
 
 
@@ -245,6 +251,41 @@ def _ensemble_key(plan: Plan, here: Results) -> str | None:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _vote(key: str, _here: Results) -> Staged[Any]:
     return pipeline.voted(store(), key)
+
+
+def latents_of(plan: Plan, chosen: Staged[AnyModel], read: Staged[ImageSet]) -> Staged[Latents] | None:
+    """Return latents that lie in the store; None when they turn out to be damaged."""
+    return _whole(lambda: _latents(keys.latents_key(chosen.value, read), chosen.value, read, plan.source))
+
+
+def allowed_imports() -> tuple[str, ...]:
+    """Return the import paths of networks that whoever started the server allows, parted by ";"."""
+    return tuple(path.strip() for path in os.environ.get(ALLOWED, "").split(";") if path.strip())
+
+
+@st.cache_data(show_spinner="Loading the list of networks…")
+def _torchvision_names() -> tuple[str, ...]:
+    from torchvision import models as networks
+
+    return tuple(networks.list_models(module=networks))
+
+
+def classifier_names() -> tuple[str, ...]:
+    """Return the networks that can be chosen: those that may be imported, then torchvision's."""
+    return (*allowed_imports(), *_torchvision_names())
+
+
+def check_allowed(ref: TrainedClassifier) -> None:
+    """Check that a network may be imported here.
+
+    Raises
+    ------
+    ConfigError : it may not.
+    """
+    if ":" in ref.config.model and ref.config.model not in allowed_imports():
+        raise ConfigError(
+            f"{ref.config.model!r} may not be imported here; whoever starts the program must name it in {ALLOWED}."
+        )
 
 
 def model_choices(found: ImageSet) -> list[ModelChoice]:

@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from core.config import ClusterConfig, ProjectionConfig, ReductionConfig
-from core.plans import Plan
+from core.plans import ModelRef, Plan
 
 PREFIX = "set."
 REMEMBERED_EPOCHS = 8
@@ -49,6 +49,22 @@ def bounded(name: str, default: int, low: int, high: int) -> str:
     key = setting(name, default)
     st.session_state[key] = min(max(int(st.session_state[key]), low), high)
     return key
+
+
+def remember_classifier(fingerprint: str, ref: ModelRef) -> None:
+    """Remember a classifier that has read these images, so that a map can be made of what it sees."""
+    st.session_state.setdefault("classifiers", {})[fingerprint] = ref
+
+
+def classifier_of(fingerprint: str) -> ModelRef | None:
+    """Return the classifier last used on these images, or None."""
+    found: ModelRef | None = st.session_state.get("classifiers", {}).get(fingerprint)
+    return found
+
+
+def choose_model(fingerprint: str, ref: ModelRef) -> None:
+    """Choose the model that the map of these images is made with."""
+    change(f"model.{fingerprint[:8]}", ref)
 
 
 def remember_pages(**pages: StreamlitPage) -> None:

@@ -3,6 +3,8 @@
 import streamlit as st
 
 from core import report, tables
+from core.models import TrainedModel
+from core.pipeline import some
 from core.plans import Results
 from dashboard import controls
 
@@ -25,6 +27,8 @@ def panel(shown: Results, display: controls.Display) -> None:
          lambda: tables.model_bytes(shown), "The weights, with the settings in the file's metadata."),
     )  # fmt: skip
     for label, file_name, mime, data, text in files:
+        if label.startswith("Model") and not isinstance(some(shown.model).value, TrainedModel):
+            continue  # a classifier's weights lie in the file that was given
         st.download_button(
             label, data, file_name, mime, on_click="ignore", icon=":material/download:", help=text, width="stretch"
         )

@@ -33,11 +33,12 @@ def page(name="explore"):
     def script(name):
         from core.errors import ExplorerError
         from dashboard import components, state
-        from dashboard.views import compare, explore, train
+        from dashboard.views import classify, compare, explore, train
 
         state.keep_settings()
         try:
-            {"explore": explore.show, "train": train.show, "compare": compare.show}[name]()
+            views = {"explore": explore, "train": train, "compare": compare, "classify": classify}
+            views[name].show()
         except ExplorerError as error:
             components.problem(error)
 
@@ -281,3 +282,49 @@ def test_compare_is_empty_at_first_and_then_shows_the_runs_of_the_store(tmp_path
     frame = at.dataframe[0].value
     assert list(frame["run"]) == ["one (tiny)"]
     assert frame["n"].tolist() == [24]
+
+
+def test_a_classifier_is_run_by_a_job_and_its_answers_shown(tmp_path):
+    import torch
+    from safetensors.torch import save_file
+    from torchvision import models
+
+    torch.manual_seed(0)
+    save_file(models.squeezenet1_1(num_classes=2).state_dict(), tmp_path / "w.safetensors")
+    (tmp_path / "c.json").write_text('["left", "<b>right</b>"]')
+    at = choose(page("classify"), tiny(tmp_path))
+    settled(at, lambda at: "Give the file of a classifier's weights" in texts(at))
+    for name, value in (
+        ("model", "squeezenet1_1"),
+        ("weights", str(tmp_path / "w.safetensors")),
+        ("classes", str(tmp_path / "c.json")),
+        ("resize", 32),
+        ("crop", 32),
+        ("top", 2),
+    ):
+        at.session_state[f"set.classify.{name}"] = value
+    at.run()
+    at.button(key="classify").click().run()
+    settled(at, lambda at: metric(at, "Accuracy") is not None)
+    assert (metric(at, "Images"), metric(at, "Classes"), metric(at, "Top-2")) == ("24", "2", "100.0 %")
+    confusion, answers = at.dataframe[0].value, at.dataframe[1].value
+    assert confusion.to_numpy().sum() == 24
+    assert list(answers["label name"][:2]) == ["left", "<b>right</b>"]
+    at.session_state["set.classify.layer"] = "no.such"
+    at.run()
+    at.button(key="classify").click().run()
+    settled(at, lambda at: "There is no layer" in texts(at))
+
+
+def test_a_network_that_nobody_allowed_is_not_imported(tmp_path, monkeypatch):
+    from core.config import ClassifierConfig
+    from core.errors import ConfigError
+    from core.plans import TrainedClassifier
+    from dashboard import results
+
+    ref = TrainedClassifier(ClassifierConfig("os:getcwd"), "/w")
+    with pytest.raises(ConfigError, match="may not be imported here"):
+        results.check_allowed(ref)
+    monkeypatch.setenv("EMBEDDING_EXPLORER_CLASSIFIERS", "a:b; os:getcwd")
+    results.check_allowed(ref)
+    assert results.classifier_names()[:2] == ("a:b", "os:getcwd")

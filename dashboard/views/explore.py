@@ -162,6 +162,8 @@ def _area(scene: Scene, display: controls.Display, job_name: str | None) -> None
     )
     if len(spec.rows) < report.size(shown):
         st.caption(f"{len(spec.rows):,} of {report.size(shown):,} images are drawn in 3-D, chosen at random.")
+    if shown.latents is not None and shown.latents.value.reconstructions is None:
+        st.caption("A classifier makes no reconstructions: under the mouse is the image alone.")
     chosen = scatter(figures.encode(spec), sheets=results.sheets_of(shown), key="map")
     selection.show(shown, spec, chosen)
 
