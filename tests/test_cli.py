@@ -54,6 +54,10 @@ def test_run_writes_everything_and_finds_it_all_the_second_time(tmp_path, data, 
     assert {path.name for path in out.iterdir()} == FILES
     assert "60 images of 8×8 gray, 3 classes, 3 clusters" in said.out
     assert "Training" in said.err  # a progress bar
+    assert [line.split(":")[0] for line in said.err.splitlines() if line.startswith("epoch")] == [
+        "epoch 1",
+        "epoch 2",
+    ]
 
     predictions, table = _rows(out / "predictions.csv"), _rows(out / "table.csv")
     assert list(predictions[0]) == ["id", "label"]

@@ -5,9 +5,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 from tqdm import tqdm
 
+from core.models import Epoch
 from core.progress import Cancelled, Progress
 
 
@@ -34,6 +36,9 @@ class Bars:
             numbers = {name: f"{value:.4g}" for name, value in progress.metrics.items() if value is not None}
             self._bar.set_postfix(numbers, refresh=False)
         self._bar.update(progress.done - self._bar.n)
+        history: Any = (progress.preview or {}).get("history")
+        if history:
+            self._bar.write(_epoch(history[-1]), file=sys.stderr)
         if progress.fraction == 1.0:
             self._bar.refresh()
 
@@ -47,6 +52,12 @@ class Bars:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+def _epoch(last: Epoch) -> str:
+    """Write the losses of an epoch in a line."""
+    validation = "" if last.validation_loss is None else f", validation loss {last.validation_loss:.6f}"
+    return f"epoch {last.epoch}: training loss {last.train_loss:.6f}{validation}, {last.seconds:.1f} s"
 
 
 @contextmanager
