@@ -1,12 +1,17 @@
 """What an analyst takes away from the map on screen: each file is made when its button is pressed."""
 
+from functools import partial
+from typing import get_args
+
 import streamlit as st
 
-from core import report, tables
+from core import illustrations, pictures, report, tables
 from core.models import TrainedModel
 from core.pipeline import some
 from core.plans import Results
-from dashboard import controls
+from dashboard import controls, state
+
+NOTHING = "choose…"
 
 
 def panel(shown: Results, display: controls.Display) -> None:
@@ -32,3 +37,23 @@ def panel(shown: Results, display: controls.Display) -> None:
         st.download_button(
             label, data, file_name, mime, on_click="ignore", icon=":material/download:", help=text, width="stretch"
         )
+
+
+def pictures_panel(shown: Results) -> None:
+    """Show a picture for a report, drawn when it is asked for, with buttons that save it."""
+    with st.expander("Pictures for a report", icon=":material/image:"):
+        drawn = illustrations.drawable(shown)
+        chosen = st.selectbox(
+            "Picture", (NOTHING, *drawn), key=state.setting("picture", NOTHING, (NOTHING, *drawn)),
+            help="Reconstructions, loss curves, and the map with class names, with markers, or with a colour bar.",
+        )  # fmt: skip
+        if chosen == NOTHING:
+            return
+        figure = drawn[chosen]()
+        st.image(pictures.render(figure, "png", 110))
+        name = f"{report.file_stem(shown)}-{chosen}"
+        for column, kind in zip(st.columns([1, 1, 4]), get_args(pictures.Kind), strict=False):
+            column.download_button(
+                kind.upper(), partial(pictures.render, figure, kind), f"{name}.{kind}", on_click="ignore",
+                icon=":material/download:", width="stretch", key=f"picture.{kind}",
+            )  # fmt: skip

@@ -97,6 +97,10 @@ def cut_short(store):
         cached.clear()
 
 
+def buttons(at):
+    return {item.proto.label for item in at.get("download_button")}
+
+
 def metric(at, label):
     return next((item.value for item in at.metric if item.label == label), None)
 
@@ -328,3 +332,14 @@ def test_a_network_that_nobody_allowed_is_not_imported(tmp_path, monkeypatch):
     monkeypatch.setenv("EMBEDDING_EXPLORER_CLASSIFIERS", "a:b; os:getcwd")
     results.check_allowed(ref)
     assert results.classifier_names()[:2] == ("a:b", "os:getcwd")
+
+
+def test_pictures_for_a_report_are_shown_when_asked_for():
+    at = page().run()
+    (box,) = [box for box in at.selectbox if box.label == "Picture"]
+    assert {"reconstructions", "grids", "losses", "map-2d-label-names", "map-2d-label-markers"} <= set(box.options)
+    assert "PNG" not in buttons(at)
+    at.session_state["set.picture"] = "reconstructions"
+    at.run()
+    assert not at.exception
+    assert {"PNG", "PDF"} <= buttons(at)

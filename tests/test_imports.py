@@ -47,6 +47,7 @@ ORDER = [
     "review",
     "tables",
     "report",
+    "illustrations",
     "recipes",
     "worker",
     "jobs",

@@ -2,14 +2,14 @@
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 
-from core import known, models, pictures, pipeline, plans, recipes, report, review, tables
+from core import illustrations, known, models, pictures, pipeline, plans, recipes, report, review, tables
 from core.architectures import name_of
 from core.errors import ExportError
 from core.figures import Category
@@ -59,9 +59,12 @@ def write(
     if isinstance(model, TrainedModel):
         put(folder / "model.safetensors", models.checkpoint_bytes(model))
     if not args.no_pictures:
-        for name, figure in _pictures(results, solid):
-            for kind in get_args(pictures.Kind):
-                put(folder / "pictures" / f"{name}.{kind}", pictures.render(figure, kind))
+        for found in (results, solid):
+            drawn = {} if found is None else illustrations.drawable(found)
+            for name, draw in drawn.items():
+                figure = draw()
+                for kind in get_args(pictures.Kind):
+                    put(folder / "pictures" / f"{name}.{kind}", pictures.render(figure, kind))
 
 
 def recipes_key(plan: Plan) -> str:
@@ -138,47 +141,6 @@ def _model(results: Results) -> dict[str, Any]:
         "training_loss": None if last is None else last.train_loss,
         "validation_loss": None if last is None else last.validation_loss,
     }
-
-
-def _pictures(results: Results, solid: Results | None) -> Iterator[tuple[str, Any]]:
-    """Yield every picture that these results allow, by name."""
-    images, encoded = results.images.value, pipeline.some(results.latents).value
-    rows = [row for row in pictures.SHOWN if row < len(images)]
-    if encoded.reconstructions is not None and rows:
-        labels = None if images.y is None else [images.classes[i] if i >= 0 else "" for i in images.y[rows]]
-        ids = [images.ids[row] for row in rows]
-        yield (
-            "reconstructions",
-            pictures.reconstruction_rows(images.x[rows], encoded.reconstructions[rows], ids, labels),
-        )
-        yield "grids", pictures.grids(images.x[:16], encoded.reconstructions[:16], own_range=True)
-    model = pipeline.some(results.model).value
-    if isinstance(model, TrainedModel) and model.history:
-        loss = "" if model.training is None else model.training.loss
-        yield "losses", pictures.loss_curves(model.history, loss.upper() if loss != "huber" else "Huber")
-    for size, found in (("2d", results), ("3d", solid)):
-        if found is not None:
-            yield from maps(found, size)
-
-
-def maps(results: Results, size: str) -> Iterator[tuple[str, Any]]:
-    """Yield the pictures of a map, by the true classes, else by cluster: with names at centroids, with markers."""
-    for column in report.columns(results):
-        title = column.title
-        if title not in ("Label", "Predicted class", "Cluster") or not isinstance(column, Category):
-            continue
-        if title == "Cluster" and results.images.value.y is not None:
-            continue
-        coordinates = pipeline.some(results.projection).value.coordinates
-        spec: dict[str, Any] = {
-            "title": f"{results.images.value.name}, by {title.lower()}",
-            "axes": report.axes(results),
-        }
-        stem = f"map-{size}-{title.lower().replace(' ', '-')}"
-        yield f"{stem}-names", pictures.scatter(coordinates, column.codes, column.names, centroids=True, **spec)
-        yield f"{stem}-markers", pictures.scatter(coordinates, column.codes, column.names, markers=True, **spec)
-        if size == "2d":
-            yield f"{stem}-bar", pictures.scatter(coordinates, column.codes, column.names, color_bar=True, **spec)
 
 
 def check_new(path: Path, overwrite: bool) -> None:

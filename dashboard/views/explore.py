@@ -132,6 +132,7 @@ def _draw(scene: Scene) -> None:
     job = _job(scene)
     polling = components.POLL_SECONDS if job is not None and job.active else None
     st.fragment(_area, run_every=polling)(scene, display, job.id if job is not None else None)
+    takeaway.pictures_panel(scene.shown)
     with numbers:
         components.numbers(results.scores(scene.shown))
 

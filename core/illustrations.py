@@ -1,0 +1,67 @@
+"""The pictures that results allow, by name: each is drawn when it is asked for."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from core import pictures, report
+from core.figures import Category
+from core.models import TrainedModel
+from core.pipeline import some
+from core.plans import Results
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+GROUPS = ("Label", "Predicted class", "Cluster")
+LOSSES = {"mse": "MSE", "l1": "L1", "huber": "Huber"}
+
+
+def drawable(results: Results) -> Mapping[str, "Callable[[], Figure]"]:
+    """Return a function for each picture that these results allow: reconstructions, loss curves, maps by class."""
+    return _reconstructions(results) | _losses(results) | _maps(results)
+
+
+def _reconstructions(results: Results) -> "dict[str, Callable[[], Figure]]":
+    images, encoded = results.images.value, some(results.latents).value
+    rows = [row for row in pictures.SHOWN if row < len(images)]
+    if encoded.reconstructions is None or not rows:
+        return {}
+    labels = None if images.y is None else [images.classes[i] if i >= 0 else "" for i in images.y[rows]]
+    ids = [images.ids[row] for row in rows]
+    return {
+        "reconstructions": partial(
+            pictures.reconstruction_rows, images.x[rows], encoded.reconstructions[rows], ids, labels
+        ),
+        "grids": partial(pictures.grids, images.x[:16], encoded.reconstructions[:16], own_range=True),
+    }
+
+
+def _losses(results: Results) -> "dict[str, Callable[[], Figure]]":
+    model = some(results.model).value
+    if not isinstance(model, TrainedModel) or not model.history:
+        return {}
+    loss = "" if model.training is None else LOSSES[model.training.loss]
+    return {"losses": partial(pictures.loss_curves, model.history, loss)}
+
+
+def _maps(results: Results) -> "dict[str, Callable[[], Figure]]":
+    """Maps by true and by predicted class, without either by cluster: with names at centroids, markers, a colour bar."""
+    columns = {item.title: item for item in report.columns(results) if isinstance(item, Category)}
+    titles = [title for title in GROUPS if title in columns]
+    coordinates = some(results.projection).value.coordinates
+    size = coordinates.shape[1]
+    found: dict[str, Callable[[], Figure]] = {}
+    for title in titles:
+        if title == "Cluster" and "Label" in titles:
+            continue
+        draw = partial(
+            pictures.scatter, coordinates, columns[title].codes, columns[title].names,
+            title=f"{results.images.value.name}, by {title.lower()}", axes=report.axes(results),
+        )  # fmt: skip
+        stem = f"map-{size}d-{title.lower().replace(' ', '-')}"
+        found[f"{stem}-names"] = partial(draw, centroids=True)
+        found[f"{stem}-markers"] = partial(draw, markers=True)
+        if size == 2:
+            found[f"{stem}-bar"] = partial(draw, color_bar=True)
+    return found
