@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from build_samples import pack
 
-from core import pipeline
+from core import pipeline, stages
 from core.config import ClusterConfig, KMeansConfig, TSNEConfig
 from core.images import SAMPLES, SampleSource
 from core.plans import KeptModel, Plan
@@ -29,7 +29,7 @@ def main() -> None:
         for name in SAMPLES:
             store = Store(Path(folder) / name)
             source = SampleSource(name)
-            k = len(pipeline.images(store, source).value.classes)
+            k = len(stages.images(store, source).value.classes)
             for dimensions in (2, 3):
                 plan = Plan(
                     source, KeptModel(name), projection=TSNEConfig(dimensions), cluster=ClusterConfig(KMeansConfig(k))

@@ -3,13 +3,13 @@
 import sys
 from collections.abc import Sequence
 
-from core.cli import arguments, commands
+from core.cli import commands, parser
 from core.cli.bars import Bars, interruptible
 
 
 def main(given: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 2 a mistake, 130 stopped with Ctrl-C."""
-    args = arguments.parser().parse_args(given)
+    args = parser.build().parse_args(given)
     bars = Bars(quiet=getattr(args, "quiet", False))
     with interruptible(bars):
         return commands.perform(args, bars)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core import classifier
+from core import classifier, networks
 from core.classifier import Predictions
 from core.config import ClassifierConfig, to_json
 from core.errors import CheckpointError, DataError
@@ -73,7 +73,7 @@ def encode(
     """  # fmt: skip
     if model.compared and images.y is not None:
         truth(model, images)  # says what does not fit before anything long is begun
-    loaded = classifier.load(model.config, model.weights, device=device)
+    loaded = networks.load(model.config, model.weights, device=device)
     if model.names is not None and len(model.names) != loaded.n_classes:
         raise DataError(
             f"There are {len(model.names)} class names for a classifier of {loaded.n_classes} classes; "

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from core import pictures, report
 from core.figures import Category
 from core.models import TrainedModel
-from core.pipeline import some
-from core.plans import Results
+from core.plans import Results, some
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

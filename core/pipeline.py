@@ -1,59 +1,36 @@
-"""The stages joined through the store: the dashboard, the command line and the worker all call this.
+"""The stages joined: the dashboard, the command line and the worker all call this."""
 
-Each stage function returns a `Staged`: the value, its key, whether the store had it, and the seconds it took to
-make. Keys chain: images ← content; model ← images + configs; latents ← weights + images; reduced ← latents + config;
-projection ← reduced + config; clustering ← what it clusters + config.
-"""
-
-import json
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
 
 import numpy as np
 
-from core import classified, known, models
-from core.classified import ClassifierModel
-from core.clustering import Clustering, cluster
-from core.config import ClusterConfig, ProjectionConfig, ReductionConfig, to_json
+from core import known, models
+from core.clustering import Clustering
+from core.config import to_json
 from core.ensemble import combine
-from core.errors import CheckpointError, ConfigError
-from core.images import SAMPLES, ImageSet, SampleSource, Skipped, Source, assets_root, load
+from core.entries import clustering_arrays, clustering_of, staged_in
+from core.errors import ConfigError
+from core.images import assets_root
 from core.keys import (
-    clustering_key,
     ensemble_key,
-    images_key,
-    latents_key,
     model_key,
-    projection_key,
-    reduced_key,
-    sample_key,
 )
-from core.latents import Latents, encode
 from core.models import TrainedModel
 from core.plans import (
     STAGES,
     AnyModel,
-    CheckpointFile,
-    KeptModel,
-    ModelRef,
     Plan,
     Results,
     Staged,
     StageName,
-    StoredModel,
-    TrainedClassifier,
     TrainSpec,
-    shape_text,
+    some,
 )
 from core.progress import Callback, Cancelled, ignore
-from core.projection import Projection, Reduced, project, reduce
-from core.store import Entry, Store, default_root
-
-T = TypeVar("T")
-LATENTS = ("latents", "reconstructions", "errors", "probabilities")
+from core.stages import clustered, clustering, coordinates_of, images, latents, model, projection, reduced
+from core.store import Store, default_root
 
 
 def open_store(root: Path | None = None) -> Store:
@@ -75,7 +52,7 @@ def run(
     if last >= 1:
         results = replace(results, model=model(store, plan.model, results.images.value, callback, device))
     if last >= 2:
-        encoded = latents(store, _value(results.model), results.images, plan.source, callback, device)
+        encoded = latents(store, some(results.model).value, results.images, plan.source, callback, device)
         results = replace(results, latents=encoded)
     if last >= 3:
         results = replace(results, reduced=reduced(store, some(results.latents), plan.reduction))
@@ -107,7 +84,7 @@ def _clusters(
     own = clustering(store, clustered(results), plan.cluster)
     if not plan.others:
         return own
-    members = [(_value(results.model), plan)]
+    members = [(some(results.model).value, plan)]
     for other in plan.others:
         if other.source != plan.source:
             raise ConfigError("The runs of an ensemble must be of the same images.")
@@ -130,13 +107,13 @@ def ensemble(
 ) -> Staged[Clustering]:
     """Combine the clusters of several plans by vote; `labels` gives each member's, int32 (n,), when they are needed."""
     values = coordinates_of(clustered(results).value)
-    return _stage(
+    return staged_in(
         store,
         "clustering",
         ensemble_key(results.images.value, members),
         lambda: _vote(labels(), values),
-        _clustering_arrays,
-        _clustering_of,
+        clustering_arrays,
+        clustering_of,
         lambda v: {
             "members": [to_json(plan.cluster) for _, plan in members], "n": len(values), "inertia": v.inertia, "n_iter": 0
         },
@@ -153,7 +130,7 @@ def voted(store: Store, key: str) -> Staged[Clustering]:
     entry = store.get("clustering", key)
     if entry is None:
         raise Cancelled
-    return Staged(_clustering_of(entry), key, True, entry.seconds)
+    return Staged(clustering_of(entry), key, True, entry.seconds)
 
 
 def _vote(labels: list[np.ndarray], values: np.ndarray) -> Clustering:
@@ -161,180 +138,6 @@ def _vote(labels: list[np.ndarray], values: np.ndarray) -> Clustering:
     centers = np.stack([values[found.labels == i].mean(axis=0) for i in range(found.k)]).astype(np.float32)
     inertia = float(np.square(values - centers[found.labels], dtype=np.float64).sum())
     return Clustering(found.labels, centers, inertia, 0, found.confidence, found.agreement)
-
-
-def images(store: Store, source: Source, callback: Callback = ignore) -> Staged[ImageSet]:
-    """Read images; samples come straight from their file, others are kept decoded in the store."""
-    if isinstance(source, SampleSource):
-        started = time.perf_counter()
-        value = load(source, callback)
-        return Staged(value, sample_key(value), True, time.perf_counter() - started)
-    return _stage(
-        store, "images", images_key(source), lambda: load(source, callback), _images_arrays, _images_of, _images_info
-    )
-
-
-def model(
-    store: Store, ref: ModelRef, image_set: ImageSet, callback: Callback = ignore, device: str | None = None
-) -> Staged[AnyModel]:
-    """Find, read or train the model and check that it fits the images.
-
-    Raises
-    ------
-    CheckpointError : the model cannot be read, or was made for images of another shape.
-    """
-    started = time.perf_counter()
-    if isinstance(ref, TrainedClassifier):
-        found = classified.read(ref.config, ref.weights, ref.classes, ref.compared)
-        return Staged(found, found.fingerprint, True, time.perf_counter() - started)
-    if isinstance(ref, TrainSpec):
-        staged = _trained(store, ref, image_set, callback, device)
-        value, name = staged.value, "in training"
-    else:
-        value = read_model(ref, store)
-        staged = Staged(value, value.fingerprint, True, time.perf_counter() - started)
-        name = ref.name if isinstance(ref, KeptModel) else value.trained_on
-        name = Path(ref.path).name if isinstance(ref, CheckpointFile) else name
-    if value.image_shape != image_set.image_shape:
-        raise CheckpointError(
-            f"Model {name!r} reads images of {shape_text(value.image_shape)}; {image_set.name!r} has "
-            f"{shape_text(image_set.image_shape)}. Choose another model or train one on these images."
-        )
-    return Staged(staged.value, staged.key, staged.found, staged.seconds)
-
-
-def read_model(ref: KeptModel | CheckpointFile | StoredModel, store: Store | None = None) -> TrainedModel:
-    """Read a model by name (samples' first, then the user's), from a file, or by its key in the store."""
-    if isinstance(ref, CheckpointFile):
-        return models.read_checkpoint(Path(ref.path).expanduser())
-    if isinstance(ref, StoredModel):
-        entry = None if store is None else store.get("model", ref.key)
-        if entry is None:
-            raise CheckpointError("This model is no longer in the store; train it again.")
-        return models.from_entry(entry)
-    if ref.name in SAMPLES:
-        return models.load(assets_root() / ref.name / "model")
-    return models.load(models.models_root() / models.checked_name(ref.name))
-
-
-def latents(
-    store: Store,
-    chosen: AnyModel,
-    images: Staged[ImageSet],
-    source: Source,
-    callback: Callback = ignore,
-    device: str | None = None,
-) -> Staged[Latents]:
-    """Encode every image, and decode it again; a classifier reads the pictures of the source in their own size."""
-    key = latents_key(chosen, images)
-    n = len(images.value)
-
-    def make() -> Latents:
-        if isinstance(chosen, ClassifierModel):
-            return classified.encode(chosen, images.value, source, store, key, callback, device)
-        return encode(chosen, images.value, callback, device)
-
-    return _stage(
-        store,
-        "latents",
-        key,
-        make,
-        lambda v: _without_none({name: getattr(v, name) for name in LATENTS}),
-        lambda e: Latents(*(e.arrays.get(name) for name in LATENTS)),  # type: ignore[arg-type]
-        lambda v: {"images": images.value.name, "n": n, "latent_size": v.latents.shape[1]},
-    )
-
-
-def reduced(store: Store, encoded: Staged[Latents], config: ReductionConfig) -> Staged[Reduced]:
-    """Standardise and reduce the latents; with neither, the latents themselves under their own key."""
-    values = encoded.value.latents
-    if config == ReductionConfig():
-        return Staged(Reduced(values, None), encoded.key, encoded.found, 0.0)
-    return _stage(
-        store,
-        "reduced",
-        reduced_key(encoded.key, config),
-        lambda: reduce(values, config),
-        lambda v: _without_none({"values": v.values, "explained_variance_ratio": v.explained_variance_ratio}),
-        lambda e: Reduced(e.arrays["values"], e.arrays.get("explained_variance_ratio")),
-        lambda v: {"config": to_json(config), "n": len(values), "d": values.shape[1]},
-    )
-
-
-def projection(
-    store: Store, before: Staged[Reduced], config: ProjectionConfig, callback: Callback = ignore
-) -> Staged[Projection]:
-    """Map the reduced latents to 2 or 3 dimensions."""
-    values = before.value.values
-    return _stage(
-        store,
-        "projection",
-        projection_key(before.key, config),
-        lambda: project(values, config, callback),
-        lambda v: _without_none(
-            {"coordinates": v.coordinates, "explained_variance_ratio": v.explained_variance_ratio}
-        ),
-        lambda e: Projection(
-            e.arrays["coordinates"], e.arrays.get("explained_variance_ratio"), e.info.get("kl_divergence")
-        ),
-        lambda v: {
-            "config": to_json(config), "n": len(values), "d": values.shape[1], "kl_divergence": v.kl_divergence
-        },
-    )  # fmt: skip
-
-
-def clustering(store: Store, on: Staged[Any], config: ClusterConfig) -> Staged[Clustering]:
-    """Cluster latents, reduced latents or the map: whichever stage is given."""
-    values = coordinates_of(on.value)
-    return _stage(
-        store,
-        "clustering",
-        clustering_key(on.key, config),
-        lambda: cluster(values, config.method),
-        _clustering_arrays,
-        _clustering_of,
-        lambda v: {"config": to_json(config), "n": len(values), "inertia": v.inertia, "n_iter": v.n_iter},
-    )  # fmt: skip
-
-
-def clustered(results: Results) -> Staged[Any]:
-    """Return the stage that is or will be clustered."""
-    stages = {"latents": results.latents, "reduced": results.reduced, "projection": results.projection}
-    return some(stages[results.on])
-
-
-def coordinates_of(value: Latents | Reduced | Projection) -> np.ndarray:
-    """Return the (n, d) float32 array that a clustering of this stage works on."""
-    if isinstance(value, Latents):
-        return value.latents
-    return value.values if isinstance(value, Reduced) else value.coordinates
-
-
-def _trained(
-    store: Store, spec: TrainSpec, image_set: ImageSet, callback: Callback, device: str | None
-) -> Staged[TrainedModel]:
-    from core.training import train  # torch
-
-    learnt = image_set if spec.data is None else images(store, spec.data, callback).value
-    validation = None if spec.validation is None else images(store, spec.validation, callback).value
-    key = model_key(learnt, spec, validation)
-    entry = store.get("model", key)
-    if entry is not None:
-        return Staged(models.from_entry(entry), key, True, entry.seconds)
-    started = time.perf_counter()
-
-    def keep(value: TrainedModel) -> str:
-        # A model after e epochs is exactly the one trained for e epochs, stopped or not: it gets that key.
-        place = model_key(learnt, replace(spec, training=value.training or spec.training), validation)
-        arrays, info = models.to_entry(value)
-        store.put("model", place, arrays, {**info, "images": learnt.fingerprint}, time.perf_counter() - started)
-        return place
-
-    value = train(
-        learnt, spec.autoencoder, spec.training, callback, device, validation=validation,
-        checkpoint=keep, checkpoint_every=spec.checkpoint_every,
-    )  # fmt: skip
-    return Staged(value, keep(value), False, time.perf_counter() - started)
 
 
 def checkpoints(store: Store, plan: Plan) -> dict[int, TrainedModel]:
@@ -351,79 +154,3 @@ def checkpoints(store: Store, plan: Plan) -> dict[int, TrainedModel]:
         if entry is not None:
             found[epoch] = models.from_entry(entry)
     return found
-
-
-def _stage(
-    store: Store,
-    stage: str,
-    key: str,
-    make: Callable[[], T],
-    to_arrays: Callable[[T], Mapping[str, np.ndarray]],
-    from_entry: Callable[[Entry], T],
-    describe: Callable[[T], Mapping[str, Any]],
-) -> Staged[T]:
-    entry = store.get(stage, key)
-    if entry is not None:
-        return Staged(from_entry(entry), key, True, entry.seconds)
-    started = time.perf_counter()
-    value = make()
-    seconds = time.perf_counter() - started
-    entry = store.put(stage, key, to_arrays(value), describe(value), seconds)
-    return Staged(from_entry(entry), key, False, seconds)
-
-
-def _clustering_arrays(value: Clustering) -> Mapping[str, np.ndarray]:
-    return _without_none({name: getattr(value, name) for name in ("labels", "centers", "confidence", "agreement")})
-
-
-def _clustering_of(entry: Entry) -> Clustering:
-    arrays, info = entry.arrays, entry.info
-    return Clustering(
-        arrays["labels"], arrays["centers"], float(info["inertia"]), int(info["n_iter"]),
-        arrays.get("confidence"), arrays.get("agreement"),
-    )  # fmt: skip
-
-
-def _images_arrays(value: ImageSet) -> Mapping[str, np.ndarray]:
-    arrays = {"x": value.x} | ({} if value.y is None else {"y": value.y})
-    return arrays | {f"column-{i}": column for i, column in enumerate(value.columns.values())}
-
-
-def _images_info(value: ImageSet) -> Mapping[str, Any]:
-    return {
-        "name": value.name,
-        "classes": list(value.classes),
-        "ids": list(value.ids),
-        "fingerprint": value.fingerprint,
-        "columns": list(value.columns),
-        "skipped": [[item.id, item.reason] for item in value.skipped],
-    }
-
-
-def _images_of(entry: Entry) -> ImageSet:
-    info = json.loads(json.dumps(entry.info))
-    return ImageSet(
-        x=entry.arrays["x"],
-        y=entry.arrays.get("y"),
-        classes=tuple(info["classes"]),
-        ids=tuple(info["ids"]),
-        name=info["name"],
-        fingerprint=info["fingerprint"],
-        skipped=tuple(Skipped(*item) for item in info["skipped"]),
-        columns={name: entry.arrays[f"column-{i}"] for i, name in enumerate(info["columns"])},
-    )
-
-
-def _without_none(arrays: Mapping[str, np.ndarray | None]) -> Mapping[str, np.ndarray]:
-    return {name: array for name, array in arrays.items() if array is not None}
-
-
-def some(staged: Staged[T] | None) -> Staged[T]:
-    """Return a stage that must be there."""
-    if staged is None:
-        raise TypeError("an earlier stage is missing")
-    return staged
-
-
-def _value(staged: Staged[T] | None) -> T:
-    return some(staged).value

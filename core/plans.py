@@ -136,6 +136,13 @@ class Results:
     known: Known | None = None
 
 
+def some(staged: Staged[T] | None) -> Staged[T]:
+    """Return a stage that must be there."""
+    if staged is None:
+        raise TypeError("an earlier stage is missing")
+    return staged
+
+
 def shape_text(shape: tuple[int, int, int]) -> str:
     """Write an image shape (h, w, c) for people: "28×28 gray"."""
     return f"{shape[0]}×{shape[1]} {'gray' if shape[2] == 1 else 'colour'}"

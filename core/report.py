@@ -9,9 +9,9 @@ from core import export, figures, quality, review, sheets
 from core.config import KernelPCAConfig, PCAConfig, ProjectionConfig, TSNEConfig
 from core.errors import ConfigError
 from core.figures import Category, Column, MapSpec, Number
-from core.pipeline import clustered, coordinates_of, some
-from core.plans import Results
+from core.plans import Results, some
 from core.quality import Scores
+from core.stages import clustered, coordinates_of
 
 MAX_3D = 20_000  # points that a browser without a GPU still turns smoothly
 FEW = 20  # whole numbers with at most so many different values are groups

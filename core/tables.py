@@ -5,11 +5,10 @@ import io
 import numpy as np
 import pandas as pd
 
-from core import classifier, known, models
+from core import checkpoints, classifier, known
 from core.errors import ConfigError
 from core.models import TrainedModel
-from core.pipeline import some
-from core.plans import Results
+from core.plans import Results, some
 from core.review import agreement, mapped, predicted
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what begins a formula in a spreadsheet
@@ -143,7 +142,7 @@ def model_bytes(results: Results) -> bytes:
     model = some(results.model).value
     if not isinstance(model, TrainedModel):
         raise ConfigError("A classifier's weights are not written again; they lie in the file that was given.")
-    return models.checkpoint_bytes(model)
+    return checkpoints.checkpoint_bytes(model)
 
 
 def _named(names: tuple[str, ...], codes: np.ndarray) -> np.ndarray:

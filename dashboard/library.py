@@ -7,13 +7,13 @@ from tempfile import TemporaryDirectory
 
 import streamlit as st
 
-from core import models
+from core import checkpoints
 from core.config import to_json
 from core.errors import ExplorerError
 from core.images import ImageSet
 from core.models import TrainedModel
-from core.pipeline import read_model
 from core.plans import KeptModel, ModelRef, TrainSpec, shape_text
+from core.stages import read_model
 from dashboard import components, results, state
 
 
@@ -64,15 +64,17 @@ def _trained(found: ImageSet | None) -> None:
     name, keep, explore = st.columns([3, 1, 1], vertical_alignment="bottom")
     chosen = name.text_input("Name to keep it under", key=state.setting("library.name", ""), placeholder="my model")
     if keep.button("Keep", width="stretch", icon=":material/save:"):
-        _attempt(lambda: models.keep(model, chosen.strip(), models.models_root()), f"Kept as {chosen.strip()!r}.")
+        _attempt(
+            lambda: checkpoints.keep(model, chosen.strip(), checkpoints.models_root()), f"Kept as {chosen.strip()!r}."
+        )
     if explore.button("Explore with it", width="stretch", on_click=_choose, args=(found, ref)):
         _open_explore()
 
 
 def _kept(found: ImageSet | None) -> None:
-    names = models.names(models.models_root())
+    names = checkpoints.names(checkpoints.models_root())
     if not names:
-        st.caption(components.plain(f"None yet. Kept models lie in {models.models_root()}."))
+        st.caption(components.plain(f"None yet. Kept models lie in {checkpoints.models_root()}."))
     for name in names:
         text, explore, download, delete = st.columns([5, 1, 1, 1], vertical_alignment="center")
         try:
@@ -89,13 +91,13 @@ def _kept(found: ImageSet | None) -> None:
             ):  # fmt: skip
                 _open_explore()
             download.download_button(
-                "Download", partial(models.checkpoint_bytes, model), f"{name}.safetensors",
+                "Download", partial(checkpoints.checkpoint_bytes, model), f"{name}.safetensors",
                 key=f"download.{name}", on_click="ignore", width="stretch",
             )  # fmt: skip
         with delete.popover("Delete", width="stretch"):
             st.markdown(f"Delete **{components.plain(name)}** for good?")
             if st.button("Delete it", key=f"delete.{name}", type="primary"):
-                _attempt(partial(models.delete, name, models.models_root()), f"{name!r} deleted.")
+                _attempt(partial(checkpoints.delete, name, checkpoints.models_root()), f"{name!r} deleted.")
                 st.rerun()
 
 
@@ -117,9 +119,9 @@ def _load() -> None:
 def _keep_checked(path: Path, name: str) -> None:
     from core.autoencoders import from_model  # loads torch, for seconds
 
-    model = models.read_checkpoint(path)
+    model = checkpoints.read_checkpoint(path)
     from_model(model)  # raises when the weights are of another architecture
-    models.keep(model, name, models.models_root())
+    checkpoints.keep(model, name, checkpoints.models_root())
 
 
 def _attempt(action: Callable[[], object], success: str) -> None:

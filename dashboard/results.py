@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from core import keys, models, pipeline, report, sheets, timing
+from core import checkpoints, keys, pipeline, report, sheets, stages, timing
 from core.architectures import DEFAULT, name_of
 from core.config import (
     ClusterConfig,
@@ -42,6 +42,7 @@ from core.plans import (
     StoredModel,
     TrainedClassifier,
     TrainSpec,
+    some,
 )
 from core.progress import Cancelled, ignore
 from core.projection import check_size
@@ -99,7 +100,7 @@ def images(source: Source) -> Staged[ImageSet] | None:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _sample(source: SampleSource) -> Staged[ImageSet]:
-    return pipeline.images(store(), source)
+    return stages.images(store(), source)
 
 
 @st.cache_data(ttl=5, max_entries=20, show_spinner=False)
@@ -109,7 +110,7 @@ def _images_key(source: Source) -> str:
 
 @st.cache_resource(max_entries=3, show_spinner=False)
 def _images(key: str, _source: Source) -> Staged[ImageSet]:
-    return pipeline.images(store(), _source, _never)
+    return stages.images(store(), _source, _never)
 
 
 def model(ref: ModelRef, found: ImageSet) -> Staged[AnyModel] | None:
@@ -127,7 +128,7 @@ def n_latents(model: AnyModel) -> int:
 def _model_stamp(ref: ModelRef) -> str:
     """Identify a model's files, so that a model deleted and kept anew under its name is not mistaken."""
     if isinstance(ref, KeptModel) and ref.name not in SAMPLES:
-        path = models.models_root() / models.checked_name(ref.name) / "model.json"
+        path = checkpoints.models_root() / checkpoints.checked_name(ref.name) / "model.json"
         return f"{ref!r} {path.stat().st_mtime_ns if path.exists() else None}"
     if isinstance(ref, CheckpointFile):
         return f"{ref!r} {Path(ref.path).stat().st_mtime_ns if Path(ref.path).exists() else None}"
@@ -139,28 +140,28 @@ def _model_stamp(ref: ModelRef) -> str:
 
 @st.cache_resource(max_entries=10, show_spinner=False)
 def _model(stamp: str, fingerprint: str, _ref: ModelRef, _images: ImageSet) -> Staged[AnyModel]:
-    return pipeline.model(store(), _ref, _images, _never)
+    return stages.model(store(), _ref, _images, _never)
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
 def _latents(key: str, _model: AnyModel, _images: Staged[ImageSet], _source: Source) -> Staged[Latents]:
-    return pipeline.latents(store(), _model, _images, _source, _never)
+    return stages.latents(store(), _model, _images, _source, _never)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _reduced(key: str, _before: Staged[Latents], _config: ReductionConfig) -> Staged[Any]:
-    return pipeline.reduced(store(), _before, _config)
+    return stages.reduced(store(), _before, _config)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _projection(key: str, _before: Staged[Any], _config: ProjectionConfig) -> Staged[Any]:
     iterative = isinstance(_config, TSNEConfig | UMAPConfig)
-    return pipeline.projection(store(), _before, _config, _never if iterative else ignore)
+    return stages.projection(store(), _before, _config, _never if iterative else ignore)
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
 def _clustering(key: str, _on: Staged[Any], _config: ClusterConfig) -> Staged[Any]:
-    return pipeline.clustering(store(), _on, _config)
+    return stages.clustering(store(), _on, _config)
 
 
 def _never(progress: Any) -> None:
@@ -221,7 +222,7 @@ def look(plan: Plan) -> Look:
 def _clustered(plan: Plan, here: Results) -> Look:
     on: Any = {"latents": here.latents, "reduced": here.reduced, "projection": here.projection}[plan.cluster.on]
     key = keys.clustering_key(on.key, plan.cluster)
-    n, d = pipeline.coordinates_of(on.value).shape
+    n, d = stages.coordinates_of(on.value).shape
     seconds = timing.predict_seconds(plan.cluster, n, d)
     if not store().has("clustering", key) and seconds > LIVE_SECONDS:
         return Look(plan, here, "clustering", seconds)
@@ -239,7 +240,7 @@ def _clustered(plan: Plan, here: Results) -> Look:
 
 def _ensemble_key(plan: Plan, here: Results) -> str | None:
     """Return the key of an ensemble's vote; None while a member's model is missing."""
-    members = [(pipeline.some(here.model).value, plan)]
+    members = [(some(here.model).value, plan)]
     for other in plan.others:
         found = model(other.model, here.images.value)
         if found is None:
@@ -291,7 +292,7 @@ def check_allowed(ref: TrainedClassifier) -> None:
 def model_choices(found: ImageSet) -> list[ModelChoice]:
     """List the models that read images of this shape: samples' own, kept ones, and those trained on these images."""
     choices = []
-    for name in (*SAMPLES, *models.names(models.models_root())):
+    for name in (*SAMPLES, *checkpoints.names(checkpoints.models_root())):
         try:
             known = _described(_model_stamp(KeptModel(name)), KeptModel(name))
         except ExplorerError:
@@ -325,7 +326,7 @@ def trained_on(found: ImageSet) -> list[Any]:
 
 @st.cache_resource(max_entries=50, show_spinner=False)
 def _described(stamp: str, _ref: KeptModel) -> TrainedModel:
-    return pipeline.read_model(_ref)
+    return stages.read_model(_ref)
 
 
 @st.cache_resource(max_entries=20, show_spinner="Building the layers…")

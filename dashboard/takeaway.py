@@ -7,8 +7,7 @@ import streamlit as st
 
 from core import illustrations, pictures, report, tables
 from core.models import TrainedModel
-from core.pipeline import some
-from core.plans import Results
+from core.plans import Results, some
 from dashboard import controls, state
 
 NOTHING = "choose…"

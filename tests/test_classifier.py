@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torchvision import models
 from torchvision.transforms import v2
 
-from core import classified, classifier, pipeline, review, tables
+from core import classified, classifier, networks, pipeline, review, tables
 from core.config import ClassifierConfig, KMeansConfig, PCAConfig
 from core.errors import CheckpointError, ConfigError, DataError
 from core.images import ArraySource, FolderSource, load
@@ -67,7 +67,7 @@ def _pixels(values):
 
 
 def test_probabilities_and_features_by_hand(network):
-    loaded = classifier.load(_config(), network)
+    loaded = networks.load(_config(), network)
     assert (loaded.n_classes, loaded.features) == (2, "last")
     found = classifier.infer(loaded, _pixels([0, 255, 102]), 3)
     brightness = np.array([0, 1, 0.4])
@@ -78,12 +78,12 @@ def test_probabilities_and_features_by_hand(network):
 
 def test_what_works_in_place_after_a_layer_does_not_change_its_output(network):
     config = _config(layer="pool", mean=(0.5, 0.5, 0.5))
-    found = classifier.infer(classifier.load(config, network), _pixels([0, 255]), 2)
+    found = classifier.infer(networks.load(config, network), _pixels([0, 255]), 2)
     np.testing.assert_allclose(found.features, [[-0.5] * 3, [0.5] * 3], atol=1e-6)
 
 
 def test_finished_chunks_are_not_read_again(network):
-    loaded = classifier.load(_config(), network)
+    loaded = networks.load(_config(), network)
     asked, kept = [], {}
 
     def give(start, stop):
@@ -109,18 +109,18 @@ def test_a_torchvision_network_has_as_many_classes_as_its_file_says(tmp_path):
     torch.manual_seed(0)
     save_file(models.squeezenet1_1(num_classes=7).state_dict(), tmp_path / "s.safetensors")
     torch.save(models.resnet18(num_classes=5).state_dict(), tmp_path / "r.pt")
-    loaded = classifier.load(ClassifierConfig("resnet18", "layer1", resize=32, crop=32), tmp_path / "r.pt")
+    loaded = networks.load(ClassifierConfig("resnet18", "layer1", resize=32, crop=32), tmp_path / "r.pt")
     found = classifier.infer(loaded, lambda a, b: np.zeros((b - a, 32, 32, 3), np.uint8), 2)
     assert found.probabilities.shape == (2, 5)
     assert found.features.shape == (2, 64 * 8 * 8)
-    loaded = classifier.load(ClassifierConfig("squeezenet1_1", resize=64, crop=64), tmp_path / "s.safetensors")
+    loaded = networks.load(ClassifierConfig("squeezenet1_1", resize=64, crop=64), tmp_path / "s.safetensors")
     assert (loaded.n_classes, loaded.features) == (7, "classifier.1")
 
 
 def test_the_second_fully_connected_layer_of_vgg16_has_4096_numbers():
     with torch.device("meta"):
-        network = classifier.build("vgg16", 100)
-    classifier.check_layer(network, "classifier.4")
+        network = networks.build("vgg16", 100)
+    networks.check_layer(network, "classifier.4")
     assert network.get_submodule("classifier.3").out_features == 4096
     assert network.get_submodule("classifier.4").__class__.__name__ == "ReLU"
 
@@ -135,27 +135,27 @@ def test_what_cannot_be_built_is_said(network, tmp_path):
         ("brightness_net:Mean() + 1", "write package.module:name"),
     ):
         with pytest.raises(ConfigError, match=sentence.replace("(", r"\(")):
-            classifier.build(model)
-    assert classifier.build("brightness_net:Mean.of_size(3, extra=2)").last.out_features == 5
+            networks.build(model)
+    assert networks.build("brightness_net:Mean.of_size(3, extra=2)").last.out_features == 5
     with pytest.raises(ConfigError, match="must allow it"):
-        classifier.build("brightness_net:Mean", allowed=["other:Net"])
-    assert classifier.build("brightness_net:Mean", allowed=["brightness_net:Mean"])
+        networks.build("brightness_net:Mean", allowed=["other:Net"])
+    assert networks.build("brightness_net:Mean", allowed=["brightness_net:Mean"])
     with pytest.raises(ConfigError, match="no layer 'conv'; there are pool, relu, last"):
-        classifier.load(_config(layer="conv"), network)
+        networks.load(_config(layer="conv"), network)
 
 
 def test_weights_of_another_network_name_at_most_five(network, tmp_path):
     with pytest.raises(
         CheckpointError, match=r"not of the network 'resnet18': 'conv1.weight' is missing.* and .* more"
     ):
-        classifier.load(ClassifierConfig("resnet18"), network)
+        networks.load(ClassifierConfig("resnet18"), network)
     with pytest.raises(CheckpointError, match=r"'last.weight' has shape \(2, 3\), not \(4, 3\)"):
-        classifier.load(ClassifierConfig("brightness_net:Mean(4)", resize=8, crop=8), network)
+        networks.load(ClassifierConfig("brightness_net:Mean(4)", resize=8, crop=8), network)
     torch.save(torch.nn.Linear(2, 2), tmp_path / "whole.pt")
     with pytest.raises(CheckpointError, match="needs pickle"):
-        classifier.load(_config(), tmp_path / "whole.pt")
+        networks.load(_config(), tmp_path / "whole.pt")
     with pytest.raises(CheckpointError, match="no file of weights"):
-        classifier.load(_config(), tmp_path / "none.pt")
+        networks.load(_config(), tmp_path / "none.pt")
 
 
 def test_top_n_and_confusion_by_hand():

@@ -13,9 +13,9 @@ import made_up
 import numpy as np
 import pytest
 
-from core import models
+from core import checkpoints
 from core.__main__ import main
-from core.cli import arguments
+from core.cli import arguments, parser
 from core.config import KernelPCAConfig, MiniBatchKMeansConfig, PCAConfig, UMAPConfig
 from core.plans import CheckpointFile, KeptModel, TrainSpec
 
@@ -43,7 +43,7 @@ def _rows(path):
 
 
 def _parsed(*flags):
-    return arguments.parser().parse_args(["run", "--data", "digits", "--out", "x", *flags])
+    return parser.build().parse_args(["run", "--data", "digits", "--out", "x", *flags])
 
 
 def test_run_writes_everything_and_finds_it_all_the_second_time(tmp_path, data, capsys):
@@ -109,7 +109,7 @@ def test_a_kept_model_is_listed_used_and_not_replaced(tmp_path, data, capsys):
     assert main(["models", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out.split("\n", 3)[-1])
     (mine,) = [item for item in listed if item["name"] == "mine"]
-    kept = models.load(tmp_path / "models" / "mine")
+    kept = checkpoints.load(tmp_path / "models" / "mine")
     assert mine == {
         "name": "mine", "origin": "kept", "image_shape": [8, 8, 1], "latent_shape": [4],
         "parameters": kept.n_parameters, "trained_on": kept.trained_on, "epochs": 2,
@@ -261,6 +261,6 @@ def test_ctrl_c_keeps_the_complete_epochs_and_ends_with_130(tmp_path, data):
         said += process.stderr.read()
     assert process.returncode == 130
     assert "Traceback" not in said
-    kept = models.load(tmp_path / "models" / "stopped")
+    kept = checkpoints.load(tmp_path / "models" / "stopped")
     assert 1 <= len(kept.history) < 50_000
     assert f"Stopped after {len(kept.history)} of 50000 epochs." in said

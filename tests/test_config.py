@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from core import config
 from core.config import (
     AutoencoderConfig,
     ClassifierConfig,
@@ -20,6 +19,7 @@ from core.config import (
     TSNEConfig,
     UMAPConfig,
     from_json,
+    plain,
     to_json,
 )
 from core.errors import ConfigError
@@ -81,10 +81,10 @@ REFUSED = [
 
 
 def test_every_config_class_has_an_example():
-    assert {type(example) for example in EXAMPLES} == set(config._CLASSES)
+    assert {type(example) for example in EXAMPLES} == set(plain.CLASSES)
 
 
-@pytest.mark.parametrize("cls", sorted(set(config._CLASSES) - {LayersConfig}, key=str))
+@pytest.mark.parametrize("cls", sorted(set(plain.CLASSES) - {LayersConfig}, key=str))
 def test_defaults_pass_their_own_checks_and_survive_json(cls):
     assert from_json(json.loads(json.dumps(to_json(cls())))) == cls()
 

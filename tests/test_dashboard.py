@@ -181,14 +181,14 @@ def test_training_then_exploring_a_tiny_set(tmp_path):
 
 
 def test_nine_images_allow_nine_clusters_and_no_more(tmp_path):
-    from core import models
+    from core import checkpoints
     from core.config import AutoencoderConfig, TrainingConfig
     from core.images import load, parse_source
     from core.training import train
 
     path = tiny(tmp_path, n=9)
     trained = train(load(parse_source(str(path))), AutoencoderConfig(2, 4), TrainingConfig(epochs=1))
-    models.keep(trained, "nine", tmp_path / "models")
+    checkpoints.keep(trained, "nine", tmp_path / "models")
     at = choose(page().run(), path)
     settled(at, lambda at: at.metric or at.error)
     slider = next(item for item in at.sidebar.slider if item.label.startswith("k "))

@@ -22,8 +22,8 @@ from core.images import (
     source_from_json,
     source_to_json,
 )
-from core.pipeline import read_model
 from core.plans import KeptModel
+from core.stages import read_model
 from tests.made_up import write
 
 

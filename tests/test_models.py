@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from core import autoencoders, models
+from core import autoencoders, checkpoints, models
 from core.config import AutoencoderConfig, TrainingConfig, to_json
 from core.errors import CheckpointError, ConfigError
 from core.models import Epoch, TrainedModel
@@ -36,11 +36,11 @@ def same(a, b):
 
 
 def test_saved_kept_and_written_models_come_back_bit_by_bit(model, tmp_path):
-    models.save(model, tmp_path / "saved")
-    same(model, models.load(tmp_path / "saved"))
-    same(model, models.read_checkpoint(tmp_path / "saved"))
-    models.write_checkpoint(model, tmp_path / "one.safetensors")
-    same(model, models.read_checkpoint(tmp_path / "one.safetensors"))
+    checkpoints.save(model, tmp_path / "saved")
+    same(model, checkpoints.load(tmp_path / "saved"))
+    same(model, checkpoints.read_checkpoint(tmp_path / "saved"))
+    checkpoints.write_checkpoint(model, tmp_path / "one.safetensors")
+    same(model, checkpoints.read_checkpoint(tmp_path / "one.safetensors"))
     arrays, info = models.to_entry(model)
     same(model, models.from_entry(Entry(arrays, json.loads(json.dumps(info)), 0.0)))
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
@@ -55,24 +55,24 @@ def test_fingerprint_follows_weights_and_settings(model):
 
 
 def test_kept_models_are_listed_and_deleted_by_name(model, tmp_path):
-    models.keep(model, "second one", tmp_path)
-    models.keep(model, "first-1.0", tmp_path)
-    assert models.names(tmp_path) == ["first-1.0", "second one"]
+    checkpoints.keep(model, "second one", tmp_path)
+    checkpoints.keep(model, "first-1.0", tmp_path)
+    assert checkpoints.names(tmp_path) == ["first-1.0", "second one"]
     with pytest.raises(ConfigError, match="already"):
-        models.keep(model, "second one", tmp_path)
-    models.delete("second one", tmp_path)
-    assert models.names(tmp_path) == ["first-1.0"]
+        checkpoints.keep(model, "second one", tmp_path)
+    checkpoints.delete("second one", tmp_path)
+    assert checkpoints.names(tmp_path) == ["first-1.0"]
     with pytest.raises(ConfigError, match="no model named 'second one'"):
-        models.delete("second one", tmp_path)
+        checkpoints.delete("second one", tmp_path)
 
 
 @pytest.mark.parametrize("name", ["", "../out", "a/b", ".hidden", "a" * 65, "end.", "end ", "a\\b", "nul\0", "C:x"])
 def test_names_that_are_no_plain_folder_names_are_refused(name, model, tmp_path):
     root = tmp_path / "root"
     with pytest.raises(ConfigError, match="cannot be named"):
-        models.keep(model, name, root)
+        checkpoints.keep(model, name, root)
     with pytest.raises(ConfigError, match="cannot be named"):
-        models.delete(name, root)
+        checkpoints.delete(name, root)
     assert not root.exists()
 
 
@@ -80,7 +80,7 @@ def test_a_torch_file_of_config_and_state_dict_is_read(model, tmp_path):
     state = {name: torch.from_numpy(np.array(array)) for name, array in model.weights.items()}
     config = {"autoencoder": to_json(CONFIG), "image_shape": list(SHAPE)}
     torch.save({"config": config, "state_dict": state}, tmp_path / "a.pt")
-    assert models.read_checkpoint(tmp_path / "a.pt").fingerprint == model.fingerprint
+    assert checkpoints.read_checkpoint(tmp_path / "a.pt").fingerprint == model.fingerprint
 
 
 class Evil:
@@ -96,12 +96,12 @@ class Evil:
 def test_a_file_that_needs_pickle_is_refused_unread_with_the_way_out(tmp_path):
     torch.save({"config": {}, "state_dict": Evil(tmp_path / "ran")}, tmp_path / "evil.pt")
     with pytest.raises(CheckpointError, match=r"needs pickle.*safetensors"):
-        models.read_checkpoint(tmp_path / "evil.pt")
+        checkpoints.read_checkpoint(tmp_path / "evil.pt")
     assert not (tmp_path / "ran").exists()
 
 
 def test_damaged_and_foreign_files_are_one_sentence(model, tmp_path):
-    data = models.checkpoint_bytes(model)
+    data = checkpoints.checkpoint_bytes(model)
     cases = {
         "cut.safetensors": data[: len(data) // 2],
         "text.safetensors": b"hello",
@@ -112,11 +112,11 @@ def test_damaged_and_foreign_files_are_one_sentence(model, tmp_path):
     for name, content in cases.items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises(CheckpointError, match=name):
-            models.read_checkpoint(tmp_path / name)
+            checkpoints.read_checkpoint(tmp_path / name)
     with pytest.raises(CheckpointError, match="no model file"):
-        models.read_checkpoint(tmp_path / "none.safetensors")
+        checkpoints.read_checkpoint(tmp_path / "none.safetensors")
     with pytest.raises(CheckpointError, match="no model in"):
-        models.load(tmp_path / "none")
+        checkpoints.load(tmp_path / "none")
 
 
 @pytest.mark.parametrize(
@@ -139,19 +139,19 @@ def test_damaged_and_foreign_files_are_one_sentence(model, tmp_path):
     ],
 )
 def test_settings_that_cannot_be_are_refused(change, said, model, tmp_path):
-    models.save(model, tmp_path / "m")
+    checkpoints.save(model, tmp_path / "m")
     path = tmp_path / "m" / "model.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(CheckpointError, match=said):
-        models.load(tmp_path / "m")
+        checkpoints.load(tmp_path / "m")
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(model, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(CheckpointError, match="cannot be written"):
-        models.save(model, tmp_path / "file" / "m")
+        checkpoints.save(model, tmp_path / "file" / "m")
     with pytest.raises(CheckpointError, match="cannot be written"):
-        models.write_checkpoint(model, tmp_path / "none" / "m.safetensors")
+        checkpoints.write_checkpoint(model, tmp_path / "none" / "m.safetensors")
 
 
 def test_parameters_are_the_trained_values_alone(model):
@@ -160,10 +160,10 @@ def test_parameters_are_the_trained_values_alone(model):
 
 
 def test_settings_nested_too_deep_are_refused(model, tmp_path):
-    models.save(model, tmp_path / "m")
+    checkpoints.save(model, tmp_path / "m")
     (tmp_path / "m" / "model.json").write_text("[" * 100_000)
     with pytest.raises(CheckpointError, match="not JSON"):
-        models.load(tmp_path / "m")
+        checkpoints.load(tmp_path / "m")
 
 
 @pytest.mark.parametrize(
@@ -176,9 +176,9 @@ def test_settings_nested_too_deep_are_refused(model, tmp_path):
 )
 def test_weights_of_another_type_or_not_finite_are_refused(spoil, said, model, tmp_path):
     weights = {name: spoil(a) if a.dtype == np.float32 else a for name, a in model.weights.items()}
-    models.save(replace(model, weights=weights), tmp_path / "m")
+    checkpoints.save(replace(model, weights=weights), tmp_path / "m")
     with pytest.raises(CheckpointError, match=said):
-        models.load(tmp_path / "m")
+        checkpoints.load(tmp_path / "m")
 
 
 @pytest.mark.parametrize("change", [torch.Tensor.bfloat16, lambda tensor: tensor.to("meta")])
@@ -188,12 +188,12 @@ def test_tensors_that_numpy_cannot_hold_are_refused(change, model, tmp_path):
     state = {name: change(value) for name, value in module.state_dict().items()}
     torch.save({"config": config, "state_dict": state}, tmp_path / "m.pt")
     with pytest.raises(CheckpointError, match="plain float32"):
-        models.read_checkpoint(tmp_path / "m.pt")
+        checkpoints.read_checkpoint(tmp_path / "m.pt")
 
 
 def test_no_model_can_hide_behind_a_samples_name(model, tmp_path):
     with pytest.raises(ConfigError, match="'digits' is the name of a sample's own model"):
-        models.keep(model, "digits", tmp_path)
+        checkpoints.keep(model, "digits", tmp_path)
 
 
 def test_damaged_torch_files_never_raise_anything_else(model, tmp_path, rng):
@@ -206,7 +206,7 @@ def test_damaged_torch_files_never_raise_anything_else(model, tmp_path, rng):
         damaged[rng.integers(0, 3000, 8)] = rng.integers(0, 256, 8)
         path.write_bytes(damaged.tobytes())
         try:
-            models.read_checkpoint(path)
+            checkpoints.read_checkpoint(path)
         except CheckpointError:
             refused += 1
     assert refused > 50

@@ -6,7 +6,7 @@ import made_up
 import numpy as np
 import pytest
 
-from core import keys, models, pipeline, plans
+from core import checkpoints, keys, pipeline, plans, stages
 from core.config import ClusterConfig, KMeansConfig, PCAConfig, ReductionConfig, TSNEConfig
 from core.errors import CheckpointError, ConfigError
 from core.images import SampleSource
@@ -27,7 +27,7 @@ def calls(monkeypatch):
     counted = []
 
     def counting(name):
-        original = getattr(pipeline, name)
+        original = getattr(stages, name)
 
         def count(*args, **kwargs):
             counted.append(name)
@@ -36,7 +36,7 @@ def calls(monkeypatch):
         return count
 
     for name in ("load", "encode", "reduce", "project", "cluster"):
-        monkeypatch.setattr(pipeline, name, counting(name))
+        monkeypatch.setattr(stages, name, counting(name))
     return counted
 
 
@@ -100,7 +100,7 @@ def test_clusters_of_the_map_follow_the_map(store, plan, calls):
     results = pipeline.run(store, replace(plan, projection=PCAConfig()))
     assert calls == ["project", "cluster"]
     assert results.clustering.value.centers.shape == (3, 2)
-    assert pipeline.clustered(results) is results.projection
+    assert stages.clustered(results) is results.projection
 
 
 def test_each_stage_changes_the_keys_of_the_stages_after_it_only(store, plan):
@@ -171,8 +171,8 @@ def test_the_user_error_of_a_stage_passes_through_and_leaves_no_entry(store, pla
 def test_kept_models_and_files_give_the_latents_of_the_trained_one(store, plan, tmp_path, monkeypatch):
     monkeypatch.setenv("EMBEDDING_EXPLORER_MODELS", str(tmp_path / "models"))
     trained = pipeline.run(store, plan, "latents")
-    models.keep(trained.model.value, "mine", models.models_root())
-    models.write_checkpoint(trained.model.value, tmp_path / "mine.safetensors")
+    checkpoints.keep(trained.model.value, "mine", checkpoints.models_root())
+    checkpoints.write_checkpoint(trained.model.value, tmp_path / "mine.safetensors")
     for ref in (KeptModel("mine"), CheckpointFile(str(tmp_path / "mine.safetensors"))):
         results = pipeline.run(store, replace(plan, model=ref), "latents")
         assert results.latents.key == trained.latents.key
@@ -188,8 +188,8 @@ def test_sample_maps_ship_with_the_program(store):
     shipped = pipeline.open_store(store.root)
     for name in ("digits", "emoji"):
         plan = plans.Plan(SampleSource(name), KeptModel(name), projection=TSNEConfig())
-        images = pipeline.images(shipped, plan.source)
-        model = pipeline.model(shipped, plan.model, images.value)
+        images = stages.images(shipped, plan.source)
+        model = stages.model(shipped, plan.model, images.value)
         key = keys.latents_key(model.value, images)
         assert shipped.has("latents", key) == (name == "digits")  # the emoji's are made in seconds
         assert shipped.has("projection", keys.projection_key(key, plan.projection))

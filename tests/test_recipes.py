@@ -12,10 +12,10 @@ from torchvision import models
 
 from core import recipes
 from core.__main__ import main
+from core.checkpoints import read_checkpoint
 from core.config import KernelPCAConfig, KMeansConfig, MiniBatchKMeansConfig, PCAConfig, TSNEConfig
 from core.errors import ConfigError
 from core.images import FolderSource, TorchvisionSource, image_set
-from core.models import read_checkpoint
 from core.plans import TrainedClassifier, TrainSpec
 from core.recipes import RECIPES
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from core import compare, known, models, pipeline, plans, report, review, tables
+from core import checkpoints, compare, known, pipeline, plans, report, review, stages, tables
 from core.architectures import ARCHITECTURES
 from core.cli import arguments, outputs
 from core.cli.bars import Bars
@@ -33,7 +33,7 @@ Other images:
 def datasets(args: argparse.Namespace, bars: Bars) -> int:
     """Print the samples, and how other images are named."""
     for name in SAMPLES:
-        images = pipeline.images(pipeline.open_store(), SampleSource(name)).value
+        images = stages.images(pipeline.open_store(), SampleSource(name)).value
         print(f"{name:<10} {_about(images)}")
     print(OTHERS)
     return 0
@@ -44,9 +44,9 @@ def list_models(args: argparse.Namespace, bars: Bars) -> int:
     if args.name is not None:
         return _layers(args.name)
     found: list[dict[str, Any]] = []
-    for name in (*SAMPLES, *models.names(models.models_root())):
+    for name in (*SAMPLES, *checkpoints.names(checkpoints.models_root())):
         try:
-            model = pipeline.read_model(KeptModel(name))
+            model = stages.read_model(KeptModel(name))
         except CheckpointError as error:
             print(f"{name}: {error}", file=sys.stderr)
             continue
@@ -96,7 +96,7 @@ def _layers(name: str) -> int:
         known = ARCHITECTURES[name]
         print(table_text(summarize(known.config, known.image_shape)))
         return 0
-    model = pipeline.read_model(KeptModel(name))
+    model = stages.read_model(KeptModel(name))
     print(table_text(summarize(model.autoencoder, model.image_shape)))
     return 0
 
@@ -108,7 +108,7 @@ def train(args: argparse.Namespace, bars: Bars) -> int:
             "--data is needed: a sample, a folder, a file or a data set; `datasets` lists how to name them."
         )
     spec = arguments.train_spec(args)
-    if args.name is not None and models.checked_name(args.name) in models.names(models.models_root()):
+    if args.name is not None and checkpoints.checked_name(args.name) in checkpoints.names(checkpoints.models_root()):
         raise ConfigError(f"There is a model {args.name!r} already; choose another name.")
     if args.out is not None:
         outputs.check_new(args.out, args.overwrite)
@@ -116,17 +116,17 @@ def train(args: argparse.Namespace, bars: Bars) -> int:
             raise ConfigError(f"The model file {args.out.name!r} must end in .safetensors.")
     device = _checked_device(args.device)
     store = pipeline.open_store(args.store)
-    images = pipeline.images(store, arguments.source(args), bars).value
+    images = stages.images(store, arguments.source(args), bars).value
     _name_skipped(images)
-    staged = pipeline.model(store, spec, images, bars, device)
+    staged = stages.model(store, spec, images, bars, device)
     bars.close()
     model = staged.value
     assert isinstance(model, TrainedModel)  # not a classifier, as the spec is one of a training
     if args.name is not None:
-        place = models.keep(model, args.name, models.models_root())
+        place = checkpoints.keep(model, args.name, checkpoints.models_root())
     else:
         place = args.out
-        outputs.attempt(place, lambda: models.write_checkpoint(model, place))
+        outputs.attempt(place, lambda: checkpoints.write_checkpoint(model, place))
     last = model.history[-1]
     losses = f"training loss {last.train_loss:.5f}"
     if last.validation_loss is not None:
@@ -148,7 +148,7 @@ def run(args: argparse.Namespace, bars: Bars) -> int:
     store, recipe, plan, results = _results(args, bars, "clustering")
     try:
         config = replace(plan.projection, n_components=3)
-        third = pipeline.projection(store, pipeline.some(results.reduced), config, bars)
+        third = stages.projection(store, plans.some(results.reduced), config, bars)
         solid = replace(results, projection=third)
     except ConfigError as error:
         solid = None
@@ -206,7 +206,7 @@ def _results(args: argparse.Namespace, bars: Bars, upto: StageName) -> tuple[Sto
     recipe, source = arguments.asked(args)
     device = _checked_device(args.device)
     store = pipeline.open_store(args.store)
-    images = pipeline.images(store, source, bars)
+    images = stages.images(store, source, bars)
     _name_skipped(images.value)
     plan = arguments.plan(args, recipe, source, images.value)
     pipeline.with_known(Results(images), plan)  # says what is wrong with them before anything long is begun

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from core import illustrations, known, models, pictures, pipeline, plans, recipes, report, review, tables
+from core import checkpoints, illustrations, known, pictures, pipeline, plans, recipes, report, review, tables
 from core.architectures import name_of
 from core.errors import ExportError
 from core.figures import Category
@@ -54,10 +54,10 @@ def write(
     for name, content in files.items():
         put(folder / name, content())
     for epoch, kept in pipeline.checkpoints(store, plan).items():
-        put(folder / "checkpoints" / f"epoch-{epoch:04d}.safetensors", models.checkpoint_bytes(kept))
-    model = pipeline.some(results.model).value
+        put(folder / "checkpoints" / f"epoch-{epoch:04d}.safetensors", checkpoints.checkpoint_bytes(kept))
+    model = plans.some(results.model).value
     if isinstance(model, TrainedModel):
-        put(folder / "model.safetensors", models.checkpoint_bytes(model))
+        put(folder / "model.safetensors", checkpoints.checkpoint_bytes(model))
     if not args.no_pictures:
         for found in (results, solid):
             drawn = {} if found is None else illustrations.drawable(found)
@@ -114,7 +114,7 @@ def _metrics(recipe: Recipe, plan: Plan, results: Results, solid: Results | None
         told["mapped_accuracy"] = review.mapped_accuracy(results)
     if answers is not None and answers.truth is not None:
         told |= {"classifier_accuracy": answers.accuracy(), "classifier_top3_accuracy": answers.accuracy(3)}
-    agreement = pipeline.some(results.clustering).value.agreement
+    agreement = plans.some(results.clustering).value.agreement
     if agreement is not None:
         pairs = agreement[np.triu_indices(len(agreement), 1)]
         told |= {"ensemble_members": len(agreement), "ensemble_agreement": float(pairs.mean())}
@@ -131,7 +131,7 @@ def _metrics(recipe: Recipe, plan: Plan, results: Results, solid: Results | None
 
 
 def _model(results: Results) -> dict[str, Any]:
-    model = pipeline.some(results.model).value
+    model = plans.some(results.model).value
     if not isinstance(model, TrainedModel):
         return {"model": model.config.model, "parameters": None, "training_loss": None, "validation_loss": None}
     last = model.history[-1] if model.history else None

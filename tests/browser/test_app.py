@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core import images, models, pipeline
+from core import images, models, stages
 from core.images import SampleSource
 from core.plans import KeptModel
 from core.store import Store
@@ -28,10 +28,10 @@ def digits():
     """The digits and what the shipped model makes of them."""
     source = SampleSource("digits")
     shipped = Store(images.assets_root() / "none", shipped=images.assets_root() / "store")
-    staged = pipeline.images(shipped, source)
-    model = pipeline.read_model(KeptModel("digits"))
+    staged = stages.images(shipped, source)
+    model = stages.read_model(KeptModel("digits"))
     assert isinstance(model, models.TrainedModel)
-    return staged.value, pipeline.latents(shipped, model, staged, source).value
+    return staged.value, stages.latents(shipped, model, staged, source).value
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,136 @@
+"""Settings of the networks: the autoencoders, their training, and trained classifiers."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from core import layers
+from core.config.checks import between, one_of, positive, whole, yes_or_no
+from core.errors import ConfigError
+
+ValueRange = Literal["unit", "symmetric"]
+Loss = Literal["mse", "l1", "huber"]
+Optimizer = Literal["adam", "adamw", "sgd"]
+
+
+@dataclass(frozen=True)
+class AutoencoderConfig:
+    """The default convolutional autoencoder: numbers per image, channels of its first layer, range of its pixels.
+
+    `value_range` is that of the pixels it reads and gives: "unit" [0, 1] or "symmetric" [-1, 1].
+    """
+
+    latent_size: int = 32
+    width: int = 32
+    value_range: ValueRange = "unit"
+
+    def __post_init__(self) -> None:
+        whole("latent_size", self.latent_size, 1, 4096)
+        whole("width", self.width, 4, 256)
+        one_of("value_range", self.value_range, ValueRange)
+
+
+@dataclass(frozen=True)
+class LayersConfig:
+    """An autoencoder written layer by layer, as `core.layers` reads it.
+
+    Parameters
+    ----------
+    latent_size : when given, linear layers squeeze the encoder's output to so many numbers, and widen them again.
+    value_range : of the pixels it reads and gives: "unit" [0, 1] or "symmetric" [-1, 1].
+    """
+
+    encoder: str
+    decoder: str
+    latent_size: int | None = None
+    value_range: ValueRange = "unit"
+
+    def __post_init__(self) -> None:
+        for name in ("encoder", "decoder"):  # one spelling, so that blanks make no other key
+            object.__setattr__(self, name, layers.write(layers.parse(getattr(self, name))))
+        if self.latent_size is not None:
+            whole("latent_size", self.latent_size, 1, 4096)
+        one_of("value_range", self.value_range, ValueRange)
+
+
+ModelConfig = AutoencoderConfig | LayersConfig
+
+
+def latent_shape(config: ModelConfig, image_shape: tuple[int, int, int]) -> tuple[int, ...]:
+    """Return the shape of one image's latents: (latent_size,), or the encoder's own (c, h, w).
+
+    Raises
+    ------
+    ConfigError : the layers do not fit images (h, w, c).
+    """
+    if config.latent_size is not None:
+        return (config.latent_size,)
+    return layers.latent_shape(layers.parse(config.encoder), image_shape)
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How the autoencoder is trained.
+
+    Parameters
+    ----------
+    validation_share : part of the images that is held out, in [0, 0.5].
+    deterministic : the same seed gives the same weights on one device; without, a GPU may be faster.
+    """
+
+    loss: Loss = "mse"
+    optimizer: Optimizer = "adam"
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    batch_size: int = 128
+    epochs: int = 20
+    validation_share: float = 0.1
+    seed: int = 0
+    deterministic: bool = True
+
+    def __post_init__(self) -> None:
+        one_of("loss", self.loss, Loss)
+        one_of("optimizer", self.optimizer, Optimizer)
+        positive("learning_rate", self.learning_rate)
+        between("weight_decay", self.weight_decay, 0)
+        whole("batch_size", self.batch_size, 1, 65536)
+        whole("epochs", self.epochs, 1, 100_000)
+        between("validation_share", self.validation_share, 0, 0.5)
+        whole("seed", self.seed, 0, 2**32 - 1)
+        yes_or_no("deterministic", self.deterministic)
+
+
+@dataclass(frozen=True)
+class ClassifierConfig:
+    """How a trained classifier reads images.
+
+    Parameters
+    ----------
+    model : a torchvision classifier's name, or an import path `package.module:name`, perhaps with plain arguments.
+    layer : dotted name of the inner layer whose output becomes the latents; None takes the input of the last linear layer.
+    resize, crop : pixels: the shorter side is brought to `resize`, then the middle `crop` × `crop` is taken.
+    mean, std : per channel, of pixels in [0, 1].
+    """
+
+    model: str = "vgg16"
+    layer: str | None = None
+    resize: int = 256
+    crop: int = 224
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    batch_size: int = 32
+
+    def __post_init__(self) -> None:
+        for name in ("model", "layer"):
+            text = getattr(self, name)
+            if (text is not None or name == "model") and (not isinstance(text, str) or not text or len(text) > 300):
+                raise ConfigError(f"{name} {text!r:.80} must be a text of 1 to 300 letters.")
+        whole("resize", self.resize, 8, 1024)
+        whole("crop", self.crop, 8, self.resize)
+        whole("batch_size", self.batch_size, 1, 4096)
+        for name in ("mean", "std"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON has lists
+            values = getattr(self, name)
+            if len(values) != 3:
+                raise ConfigError(f"{name} needs 3 numbers, one a channel; it has {len(values)}.")
+            for value in values:
+                between(name, value, 0, 1) if name == "mean" else positive(name, value)

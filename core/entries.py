@@ -1,0 +1,83 @@
+"""How the values of stages become entries of the store and come back."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+
+from core.clustering import Clustering
+from core.images import ImageSet, Skipped
+from core.plans import (
+    Staged,
+)
+from core.store import Entry, Store
+
+T = TypeVar("T")
+LATENTS = ("latents", "reconstructions", "errors", "probabilities")
+
+
+def staged_in(
+    store: Store,
+    stage: str,
+    key: str,
+    make: Callable[[], T],
+    to_arrays: Callable[[T], Mapping[str, np.ndarray]],
+    from_entry: Callable[[Entry], T],
+    describe: Callable[[T], Mapping[str, Any]],
+) -> Staged[T]:
+    entry = store.get(stage, key)
+    if entry is not None:
+        return Staged(from_entry(entry), key, True, entry.seconds)
+    started = time.perf_counter()
+    value = make()
+    seconds = time.perf_counter() - started
+    entry = store.put(stage, key, to_arrays(value), describe(value), seconds)
+    return Staged(from_entry(entry), key, False, seconds)
+
+
+def clustering_arrays(value: Clustering) -> Mapping[str, np.ndarray]:
+    return without_none({name: getattr(value, name) for name in ("labels", "centers", "confidence", "agreement")})
+
+
+def clustering_of(entry: Entry) -> Clustering:
+    arrays, info = entry.arrays, entry.info
+    return Clustering(
+        arrays["labels"], arrays["centers"], float(info["inertia"]), int(info["n_iter"]),
+        arrays.get("confidence"), arrays.get("agreement"),
+    )  # fmt: skip
+
+
+def images_arrays(value: ImageSet) -> Mapping[str, np.ndarray]:
+    arrays = {"x": value.x} | ({} if value.y is None else {"y": value.y})
+    return arrays | {f"column-{i}": column for i, column in enumerate(value.columns.values())}
+
+
+def images_info(value: ImageSet) -> Mapping[str, Any]:
+    return {
+        "name": value.name,
+        "classes": list(value.classes),
+        "ids": list(value.ids),
+        "fingerprint": value.fingerprint,
+        "columns": list(value.columns),
+        "skipped": [[item.id, item.reason] for item in value.skipped],
+    }
+
+
+def images_of(entry: Entry) -> ImageSet:
+    info = json.loads(json.dumps(entry.info))
+    return ImageSet(
+        x=entry.arrays["x"],
+        y=entry.arrays.get("y"),
+        classes=tuple(info["classes"]),
+        ids=tuple(info["ids"]),
+        name=info["name"],
+        fingerprint=info["fingerprint"],
+        skipped=tuple(Skipped(*item) for item in info["skipped"]),
+        columns={name: entry.arrays[f"column-{i}"] for i, name in enumerate(info["columns"])},
+    )
+
+
+def without_none(arrays: Mapping[str, np.ndarray | None]) -> Mapping[str, np.ndarray]:
+    return {name: array for name, array in arrays.items() if array is not None}

@@ -1,0 +1,231 @@
+"""Each stage by itself, found in the store or made and kept there.
+
+Each function returns a `Staged`: the value, its key, whether the store had it, and the seconds it took to make. Keys chain:
+images ← content; model ← images + configs; latents ← weights + images; reduced ← latents + config; projection ←
+reduced + config; clustering ← what it clusters + config.
+"""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core import checkpoints, classified, models
+from core.classified import ClassifierModel
+from core.clustering import Clustering, cluster
+from core.config import ClusterConfig, ProjectionConfig, ReductionConfig, to_json
+from core.entries import (
+    LATENTS,
+    clustering_arrays,
+    clustering_of,
+    images_arrays,
+    images_info,
+    images_of,
+    staged_in,
+    without_none,
+)
+from core.errors import CheckpointError
+from core.images import SAMPLES, ImageSet, SampleSource, Source, assets_root, load
+from core.keys import (
+    clustering_key,
+    images_key,
+    latents_key,
+    model_key,
+    projection_key,
+    reduced_key,
+    sample_key,
+)
+from core.latents import Latents, encode
+from core.models import TrainedModel
+from core.plans import (
+    AnyModel,
+    CheckpointFile,
+    KeptModel,
+    ModelRef,
+    Results,
+    Staged,
+    StoredModel,
+    TrainedClassifier,
+    TrainSpec,
+    shape_text,
+    some,
+)
+from core.progress import Callback, ignore
+from core.projection import Projection, Reduced, project, reduce
+from core.store import Store
+
+
+def images(store: Store, source: Source, callback: Callback = ignore) -> Staged[ImageSet]:
+    """Read images; samples come straight from their file, others are kept decoded in the store."""
+    if isinstance(source, SampleSource):
+        started = time.perf_counter()
+        value = load(source, callback)
+        return Staged(value, sample_key(value), True, time.perf_counter() - started)
+    return staged_in(
+        store, "images", images_key(source), lambda: load(source, callback), images_arrays, images_of, images_info
+    )
+
+
+def model(
+    store: Store, ref: ModelRef, image_set: ImageSet, callback: Callback = ignore, device: str | None = None
+) -> Staged[AnyModel]:
+    """Find, read or train the model and check that it fits the images.
+
+    Raises
+    ------
+    CheckpointError : the model cannot be read, or was made for images of another shape.
+    """
+    started = time.perf_counter()
+    if isinstance(ref, TrainedClassifier):
+        found = classified.read(ref.config, ref.weights, ref.classes, ref.compared)
+        return Staged(found, found.fingerprint, True, time.perf_counter() - started)
+    if isinstance(ref, TrainSpec):
+        staged = _trained(store, ref, image_set, callback, device)
+        value, name = staged.value, "in training"
+    else:
+        value = read_model(ref, store)
+        staged = Staged(value, value.fingerprint, True, time.perf_counter() - started)
+        name = ref.name if isinstance(ref, KeptModel) else value.trained_on
+        name = Path(ref.path).name if isinstance(ref, CheckpointFile) else name
+    if value.image_shape != image_set.image_shape:
+        raise CheckpointError(
+            f"Model {name!r} reads images of {shape_text(value.image_shape)}; {image_set.name!r} has "
+            f"{shape_text(image_set.image_shape)}. Choose another model or train one on these images."
+        )
+    return Staged(staged.value, staged.key, staged.found, staged.seconds)
+
+
+def read_model(ref: KeptModel | CheckpointFile | StoredModel, store: Store | None = None) -> TrainedModel:
+    """Read a model by name (samples' first, then the user's), from a file, or by its key in the store."""
+    if isinstance(ref, CheckpointFile):
+        return checkpoints.read_checkpoint(Path(ref.path).expanduser())
+    if isinstance(ref, StoredModel):
+        entry = None if store is None else store.get("model", ref.key)
+        if entry is None:
+            raise CheckpointError("This model is no longer in the store; train it again.")
+        return models.from_entry(entry)
+    if ref.name in SAMPLES:
+        return checkpoints.load(assets_root() / ref.name / "model")
+    return checkpoints.load(checkpoints.models_root() / checkpoints.checked_name(ref.name))
+
+
+def latents(
+    store: Store,
+    chosen: AnyModel,
+    images: Staged[ImageSet],
+    source: Source,
+    callback: Callback = ignore,
+    device: str | None = None,
+) -> Staged[Latents]:
+    """Encode every image, and decode it again; a classifier reads the pictures of the source in their own size."""
+    key = latents_key(chosen, images)
+    n = len(images.value)
+
+    def make() -> Latents:
+        if isinstance(chosen, ClassifierModel):
+            return classified.encode(chosen, images.value, source, store, key, callback, device)
+        return encode(chosen, images.value, callback, device)
+
+    return staged_in(
+        store,
+        "latents",
+        key,
+        make,
+        lambda v: without_none({name: getattr(v, name) for name in LATENTS}),
+        lambda e: Latents(*(e.arrays.get(name) for name in LATENTS)),  # type: ignore[arg-type]
+        lambda v: {"images": images.value.name, "n": n, "latent_size": v.latents.shape[1]},
+    )
+
+
+def reduced(store: Store, encoded: Staged[Latents], config: ReductionConfig) -> Staged[Reduced]:
+    """Standardise and reduce the latents; with neither, the latents themselves under their own key."""
+    values = encoded.value.latents
+    if config == ReductionConfig():
+        return Staged(Reduced(values, None), encoded.key, encoded.found, 0.0)
+    return staged_in(
+        store,
+        "reduced",
+        reduced_key(encoded.key, config),
+        lambda: reduce(values, config),
+        lambda v: without_none({"values": v.values, "explained_variance_ratio": v.explained_variance_ratio}),
+        lambda e: Reduced(e.arrays["values"], e.arrays.get("explained_variance_ratio")),
+        lambda v: {"config": to_json(config), "n": len(values), "d": values.shape[1]},
+    )
+
+
+def projection(
+    store: Store, before: Staged[Reduced], config: ProjectionConfig, callback: Callback = ignore
+) -> Staged[Projection]:
+    """Map the reduced latents to 2 or 3 dimensions."""
+    values = before.value.values
+    return staged_in(
+        store,
+        "projection",
+        projection_key(before.key, config),
+        lambda: project(values, config, callback),
+        lambda v: without_none(
+            {"coordinates": v.coordinates, "explained_variance_ratio": v.explained_variance_ratio}
+        ),
+        lambda e: Projection(
+            e.arrays["coordinates"], e.arrays.get("explained_variance_ratio"), e.info.get("kl_divergence")
+        ),
+        lambda v: {
+            "config": to_json(config), "n": len(values), "d": values.shape[1], "kl_divergence": v.kl_divergence
+        },
+    )  # fmt: skip
+
+
+def clustering(store: Store, on: Staged[Any], config: ClusterConfig) -> Staged[Clustering]:
+    """Cluster latents, reduced latents or the map: whichever stage is given."""
+    values = coordinates_of(on.value)
+    return staged_in(
+        store,
+        "clustering",
+        clustering_key(on.key, config),
+        lambda: cluster(values, config.method),
+        clustering_arrays,
+        clustering_of,
+        lambda v: {"config": to_json(config), "n": len(values), "inertia": v.inertia, "n_iter": v.n_iter},
+    )  # fmt: skip
+
+
+def clustered(results: Results) -> Staged[Any]:
+    """Return the stage that is or will be clustered."""
+    stages = {"latents": results.latents, "reduced": results.reduced, "projection": results.projection}
+    return some(stages[results.on])
+
+
+def coordinates_of(value: Latents | Reduced | Projection) -> np.ndarray:
+    """Return the (n, d) float32 array that a clustering of this stage works on."""
+    if isinstance(value, Latents):
+        return value.latents
+    return value.values if isinstance(value, Reduced) else value.coordinates
+
+
+def _trained(
+    store: Store, spec: TrainSpec, image_set: ImageSet, callback: Callback, device: str | None
+) -> Staged[TrainedModel]:
+    from core.training import train  # torch
+
+    learnt = image_set if spec.data is None else images(store, spec.data, callback).value
+    validation = None if spec.validation is None else images(store, spec.validation, callback).value
+    key = model_key(learnt, spec, validation)
+    entry = store.get("model", key)
+    if entry is not None:
+        return Staged(models.from_entry(entry), key, True, entry.seconds)
+    started = time.perf_counter()
+
+    def keep(value: TrainedModel) -> str:
+        # A model after e epochs is exactly the one trained for e epochs, stopped or not: it gets that key.
+        place = model_key(learnt, replace(spec, training=value.training or spec.training), validation)
+        arrays, info = models.to_entry(value)
+        store.put("model", place, arrays, {**info, "images": learnt.fingerprint}, time.perf_counter() - started)
+        return place
+
+    value = train(
+        learnt, spec.autoencoder, spec.training, callback, device, validation=validation,
+        checkpoint=keep, checkpoint_every=spec.checkpoint_every,
+    )  # fmt: skip
+    return Staged(value, keep(value), False, time.perf_counter() - started)
