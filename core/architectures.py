@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from core import layers
 from core.config import AutoencoderConfig, LayersConfig, ModelConfig
 from core.errors import ConfigError
 
@@ -82,3 +83,14 @@ def name_of(config: ModelConfig) -> str:
         if (known.config.encoder, known.config.decoder) == (config.encoder, config.decoder):
             return name
     return "own layers"
+
+
+def fits(config: ModelConfig, image_shape: tuple[int, int, int]) -> bool:
+    """Say whether an autoencoder can read images (h, w, c) and gives back the same shape."""
+    if isinstance(config, AutoencoderConfig):
+        return True
+    try:
+        layers.check_fit(layers.parse(config.encoder), layers.parse(config.decoder), image_shape)
+    except ConfigError:
+        return False
+    return True

@@ -9,7 +9,7 @@ from core.progress import Callback, Progress, ignore
 from core.readers.arrays import read_arrays
 from core.readers.files import list_pictures
 from core.readers.folders import read_folder
-from core.readers.names import parse_source
+from core.readers.names import parse_source, split_part
 from core.readers.parts import join, parts_of
 from core.readers.samples import read_sample, sample_file
 from core.readers.sources import (
@@ -46,6 +46,7 @@ __all__ = [
     "signature",
     "source_from_json",
     "source_to_json",
+    "split_part",
 ]
 
 

@@ -181,6 +181,21 @@ def with_parts(recipe: Recipe, source: Source) -> tuple[Recipe, Source]:
     return replace(recipe, model=replace(recipe.model, data=data, validation=validation)), found[parts.map]
 
 
+def spec_for(recipe: Recipe, whole: Source, mapped: Source) -> ModelRef | None:
+    """Return a recipe's model for a map of some images.
+
+    Parameters
+    ----------
+    whole : the data set with all its parts, of which the recipe may name one to learn from.
+    mapped : the images on the map, one of the parts or all.
+    """
+    fitted, own = with_parts(recipe, whole)
+    if not isinstance(fitted.model, TrainSpec) or fitted.model.data is not None:
+        return fitted.model
+    is_part = own in parts_of(whole).values()
+    return replace(fitted.model, data=own) if is_part and own != mapped else fitted.model
+
+
 def of_plan(plan: Plan, name: str, summary: str = "") -> Recipe:
     """Return a finished plan as a recipe that runs again to the same result."""
     return Recipe(

@@ -138,6 +138,11 @@ class Store:
         """Return the bytes that entries occupy under `root`."""
         return sum(_size_of(path) for path in self._paths())
 
+    def drop(self, stage: str, key: str) -> None:
+        """Delete one entry, if it is there."""
+        self.unsaved.pop((stage, key), None)
+        shutil.rmtree(self.root / stage / key, ignore_errors=True)
+
     def clear(self) -> int:
         """Delete every entry under `root` and return how many there were; shipped entries stay.
 

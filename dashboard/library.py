@@ -14,7 +14,7 @@ from core.images import ImageSet
 from core.models import TrainedModel
 from core.plans import KeptModel, ModelRef, TrainSpec, shape_text
 from core.stages import read_model
-from dashboard import components, results, state
+from dashboard import components, offers, results, state
 
 
 def show(found: ImageSet | None) -> None:
@@ -47,7 +47,7 @@ def describe(model: TrainedModel) -> str:
 
 
 def _trained(found: ImageSet | None) -> None:
-    choices = [] if found is None else [c for c in results.model_choices(found) if isinstance(c.ref, TrainSpec)]
+    choices = [] if found is None else [c for c in offers.model_choices(found) if isinstance(c.ref, TrainSpec)]
     if not choices or found is None:
         st.caption("None yet. Train one above; it is remembered until the store is cleared, and for good once kept.")
         return

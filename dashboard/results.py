@@ -4,7 +4,6 @@ Nothing here draws. A stage that is neither in the store nor cheap is `missing`;
 or behind a button, and shows what it has meanwhile.
 """
 
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,17 +14,13 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from core import checkpoints, keys, pipeline, report, sheets, stages, timing
-from core.architectures import DEFAULT, name_of
 from core.config import (
     ClusterConfig,
-    ModelConfig,
     ProjectionConfig,
     ReductionConfig,
     TSNEConfig,
     UMAPConfig,
-    from_json,
 )
-from core.errors import ConfigError, ExplorerError
 from core.images import SAMPLES, ImageSet, SampleSource, Source
 from core.jobs import Job, Jobs, job_id
 from core.latents import Latents
@@ -51,7 +46,6 @@ from core.store import Store
 
 T = TypeVar("T")
 MOST_COMPONENTS = 200
-ALLOWED = "EMBEDDING_EXPLORER_CLASSIFIERS"
 LIVE_SECONDS = 2.0  # what is predicted to take longer never blocks a page
 
 
@@ -63,14 +57,6 @@ class Look:
     results: Results | None
     missing: StageName | None = None
     seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class ModelChoice:
-    """A model that fits the images, with a text for people."""
-
-    ref: ModelRef
-    text: str
 
 
 @st.cache_resource
@@ -115,9 +101,29 @@ def _images(key: str, _source: Source) -> Staged[ImageSet]:
 
 def model(ref: ModelRef, found: ImageSet) -> Staged[AnyModel] | None:
     """Return a model when it is there: kept, in a file, or trained on these images before."""
-    if isinstance(ref, TrainSpec) and not store().has("model", keys.model_key(found, ref)):
+    if isinstance(ref, TrainSpec):
+        key = key_of(ref, found)
+        if key is None or not store().has("model", key):
+            return None
+    return _whole(lambda: _model(model_stamp(ref), found.fingerprint, ref, found))
+
+
+def key_of(ref: ModelRef, found: ImageSet) -> str | None:
+    """Return the key in the store of a model to train; None while images that it learns from are not read yet."""
+    if isinstance(ref, StoredModel):
+        return ref.key
+    if not isinstance(ref, TrainSpec):
         return None
-    return _whole(lambda: _model(_model_stamp(ref), found.fingerprint, ref, found))
+    learnt = found
+    if ref.data is not None:
+        read = images(ref.data)
+        if read is None:
+            return None
+        learnt = read.value
+    if ref.validation is None:
+        return keys.model_key(learnt, ref)
+    validation = images(ref.validation)
+    return None if validation is None else keys.model_key(learnt, ref, validation.value)
 
 
 def n_latents(model: AnyModel) -> int:
@@ -125,7 +131,7 @@ def n_latents(model: AnyModel) -> int:
     return model.n_latents if isinstance(model, TrainedModel) else MOST_COMPONENTS
 
 
-def _model_stamp(ref: ModelRef) -> str:
+def model_stamp(ref: ModelRef) -> str:
     """Identify a model's files, so that a model deleted and kept anew under its name is not mistaken."""
     if isinstance(ref, KeptModel) and ref.name not in SAMPLES:
         path = checkpoints.models_root() / checkpoints.checked_name(ref.name) / "model.json"
@@ -257,90 +263,6 @@ def _vote(key: str, _here: Results) -> Staged[Any]:
 def latents_of(plan: Plan, chosen: Staged[AnyModel], read: Staged[ImageSet]) -> Staged[Latents] | None:
     """Return latents that lie in the store; None when they turn out to be damaged."""
     return _whole(lambda: _latents(keys.latents_key(chosen.value, read), chosen.value, read, plan.source))
-
-
-def allowed_imports() -> tuple[str, ...]:
-    """Return the import paths of networks that whoever started the server allows, parted by ";"."""
-    return tuple(path.strip() for path in os.environ.get(ALLOWED, "").split(";") if path.strip())
-
-
-@st.cache_data(show_spinner="Loading the list of networks…")
-def _torchvision_names() -> tuple[str, ...]:
-    from torchvision import models as networks
-
-    return tuple(networks.list_models(module=networks))
-
-
-def classifier_names() -> tuple[str, ...]:
-    """Return the networks that can be chosen: those that may be imported, then torchvision's."""
-    return (*allowed_imports(), *_torchvision_names())
-
-
-def check_allowed(ref: TrainedClassifier) -> None:
-    """Check that a network may be imported here.
-
-    Raises
-    ------
-    ConfigError : it may not.
-    """
-    if ":" in ref.config.model and ref.config.model not in allowed_imports():
-        raise ConfigError(
-            f"{ref.config.model!r} may not be imported here; whoever starts the program must name it in {ALLOWED}."
-        )
-
-
-def model_choices(found: ImageSet) -> list[ModelChoice]:
-    """List the models that read images of this shape: samples' own, kept ones, and those trained on these images."""
-    choices = []
-    for name in (*SAMPLES, *checkpoints.names(checkpoints.models_root())):
-        try:
-            known = _described(_model_stamp(KeptModel(name)), KeptModel(name))
-        except ExplorerError:
-            continue  # a kept model that cannot be read is named on the Train page
-        if known.image_shape == found.image_shape:
-            origin = "comes with the sample" if name in SAMPLES else "kept"
-            choices.append(ModelChoice(KeptModel(name), f"{name} ({origin})"))
-    for item in sorted(trained_on(found), key=lambda item: str(item["made"]), reverse=True):
-        spec = TrainSpec(from_json(item["info"]["autoencoder"]), from_json(item["info"]["training"]))
-        choices.append(ModelChoice(spec, f"trained here: {_told(spec, item)}"))
-    for item in store().entries("model"):
-        info = item["info"]
-        if info.get("images") != found.fingerprint and tuple(info.get("image_shape", ())) == found.image_shape:
-            spec = TrainSpec(from_json(info["autoencoder"]), from_json(info["training"]))
-            text = f"trained on {info.get('trained_on') or 'other images'}: {_told(spec, item)}"
-            choices.append(ModelChoice(StoredModel(str(item["key"])), text))
-    return choices
-
-
-def _told(spec: TrainSpec, item: Any) -> str:
-    name = name_of(spec.autoencoder)
-    size = "" if spec.autoencoder.latent_size is None else f"{spec.autoencoder.latent_size} latents, "
-    made = str(item["made"])[:16].replace("T", " ")
-    return f"{'' if name == DEFAULT else name + ', '}{size}{spec.training.epochs} epochs, {made}"
-
-
-def trained_on(found: ImageSet) -> list[Any]:
-    """Return the store's sidecars of models trained on these images and not thrown away since."""
-    return [item for item in store().entries("model") if item["info"].get("images") == found.fingerprint]
-
-
-@st.cache_resource(max_entries=50, show_spinner=False)
-def _described(stamp: str, _ref: KeptModel) -> TrainedModel:
-    return stages.read_model(_ref)
-
-
-@st.cache_resource(max_entries=20, show_spinner="Building the layers…")
-def summary(config: ModelConfig, image_shape: tuple[int, int, int]) -> tuple[Any, list[dict[str, Any]]]:
-    """Return an autoencoder's summary, and its layers as rows for people."""
-    from core.autoencoders import summarize  # torch
-
-    found = summarize(config, image_shape)
-    rows = [
-        {"layer": row.name, "output shape": "×".join(map(str, row.output_shape)), "parameters": row.n_parameters,
-         "trainable": row.n_trainable}
-        for row in found.layers
-    ]  # fmt: skip
-    return found, rows
 
 
 def sheets_of(shown: Results) -> Path:

@@ -67,6 +67,13 @@ def choose_model(fingerprint: str, ref: ModelRef) -> None:
     change(f"model.{fingerprint[:8]}", ref)
 
 
+def training_of_recipe(job: str) -> str | None:
+    """Remember the training that a recipe started, and return the one before it."""
+    earlier: str | None = st.session_state.get("recipe training")
+    st.session_state["recipe training"] = job
+    return earlier
+
+
 def remember_pages(**pages: StreamlitPage) -> None:
     """Let views link to each other's pages."""
     st.session_state["pages"] = pages

@@ -5,15 +5,16 @@ from typing import get_args
 
 import streamlit as st
 
-from core import illustrations, pictures, report, tables
+from core import illustrations, pictures, report, runs, tables
 from core.models import TrainedModel
-from core.plans import Results, some
-from dashboard import controls, state
+from core.plans import Plan, Results, some
+from dashboard import results, state
+from dashboard.sidebar.display import Display
 
 NOTHING = "choose…"
 
 
-def panel(shown: Results, display: controls.Display) -> None:
+def panel(shown: Results, display: Display) -> None:
     """Draw the download buttons."""
     st.subheader("Take away")
     name = report.file_stem(shown)
@@ -36,6 +37,16 @@ def panel(shown: Results, display: controls.Display) -> None:
         st.download_button(
             label, data, file_name, mime, on_click="ignore", icon=":material/download:", help=text, width="stretch"
         )
+
+
+def compare(plan: Plan, shown: Results, recipe: str) -> None:
+    """Let this map be remembered as a run for the Compare page."""
+    with st.popover("Add to Compare", icon=":material/compare_arrows:", width="stretch"):
+        name = st.text_input("Name of this run", key=state.setting("compare.name", ""), placeholder=recipe)
+        if st.button("Add", key="compare.add", type="primary"):
+            with st.spinner("Scoring…"):
+                runs.remember(results.store(), plan, name.strip()[:60] or recipe, runs.metrics(recipe, shown))
+            st.success("Added. The Compare page shows it beside other runs.")
 
 
 def pictures_panel(shown: Results) -> None:

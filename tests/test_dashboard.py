@@ -67,9 +67,9 @@ def tiny(tmp_path, n=24, name="tiny.npz"):
 
 
 def choose(at, path):
-    from dashboard import controls
+    from dashboard.sidebar import images
 
-    at.session_state["set.data"] = controls.OTHER
+    at.session_state["set.data"] = images.OTHER
     at.session_state["set.path"] = str(path)
     return at.run()
 
@@ -214,12 +214,13 @@ def test_settings_survive_a_visit_to_another_page():
 def _both():
     import streamlit as st
 
-    from dashboard import controls, state
+    from dashboard import state
+    from dashboard.sidebar import images
 
     state.keep_settings()
     if st.session_state["show"] == "explore":
         with st.sidebar:
-            controls.data()
+            images.choose()
 
 
 def test_the_train_page_without_images_says_what_to_do():
@@ -324,14 +325,14 @@ def test_a_network_that_nobody_allowed_is_not_imported(tmp_path, monkeypatch):
     from core.config import ClassifierConfig
     from core.errors import ConfigError
     from core.plans import TrainedClassifier
-    from dashboard import results
+    from dashboard import offers
 
     ref = TrainedClassifier(ClassifierConfig("os:getcwd"), "/w")
     with pytest.raises(ConfigError, match="may not be imported here"):
-        results.check_allowed(ref)
+        offers.check_allowed(ref)
     monkeypatch.setenv("EMBEDDING_EXPLORER_CLASSIFIERS", "a:b; os:getcwd")
-    results.check_allowed(ref)
-    assert results.classifier_names()[:2] == ("a:b", "os:getcwd")
+    offers.check_allowed(ref)
+    assert offers.classifier_names()[:2] == ("a:b", "os:getcwd")
 
 
 def test_pictures_for_a_report_are_shown_when_asked_for():
@@ -343,3 +344,102 @@ def test_pictures_for_a_report_are_shown_when_asked_for():
     at.run()
     assert not at.exception
     assert {"PNG", "PDF"} <= buttons(at)
+
+
+def in_parts(tmp_path):
+    """Two kinds of 28×28 pictures, 40 to learn from and 30 to test."""
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for part, n in (("train", 40), ("test", 30)):
+        x = rng.integers(0, 60, (n, 28, 28), dtype=np.uint8)
+        y = np.arange(n) % 2
+        x[y == 0, :, :14] += 150
+        x[y == 1, :, 14:] += 150
+        arrays |= {f"x_{part}": x, f"y_{part}": y}
+    np.savez(tmp_path / "parts.npz", **arrays)
+    return tmp_path / "parts.npz"
+
+
+def select(at, label):
+    return next(item for item in at.selectbox if item.label == label)
+
+
+def test_a_recipe_is_one_choice_that_trains_on_one_part_and_maps_another(tmp_path):
+    from core.config import KMeansConfig
+    from dashboard import results
+
+    at = page().run()
+    at.session_state["set.recipe.epochs.conv-mnist"] = 1
+    at.session_state["set.on"] = "projection"
+    choose(at, in_parts(tmp_path))
+    settled(at, lambda at: any(item.label == "Recipe" for item in at.selectbox))
+    assert select(at, "Part").value == "all"
+    assert "conv-pool" not in select(at, "Recipe").options
+    select(at, "Recipe").select("conv-mnist").run()
+    settled(at, lambda at: metric(at, "Images") or at.error)
+    assert metric(at, "Images") == "30"
+    assert select(at, "Part").value == "test"
+    (entry,) = results.store().entries("model")
+    assert entry["info"]["history"][0]["validation_loss"] > 0
+    assert entry["info"]["training"]["epochs"] == 1
+    job = max(results.jobs().all(), key=lambda job: job.submitted)
+    assert job.plan.cluster.on == "latents" and isinstance(job.plan.cluster.method, KMeansConfig)
+    assert len(results.images(job.plan.model.data).value) == 40
+    select(at, "Part").select("train").run()
+    settled(at, lambda at: metric(at, "Images") == "40" or at.error)
+    assert len(list(results.store().entries("model"))) == 1, "the same model places the other part"
+
+
+def test_some_classes_and_a_limit_are_another_set_of_images(tmp_path):
+    at = choose(page().run(), tiny(tmp_path))
+    settled(at, lambda at: can_start(at) or at.info)
+    next(item for item in at.multiselect if item.label == "Only these classes").select("left").run()
+    settled(at, lambda at: "12 images" in texts(at))
+    next(item for item in at.number_input if item.label == "At most so many images").set_value(5).run()
+    settled(at, lambda at: "5 images of 8×8 gray, 1 classes" in texts(at))
+    assert not at.exception
+
+
+def test_a_recipe_without_weights_leads_to_the_classify_page():
+    at = page().run()
+    select(at, "Recipe").select("classifier").run()
+    assert "give the file of its weights" in texts(at)
+    assert not at.exception
+
+
+def test_a_map_is_added_to_the_comparison_once_and_forgotten():
+    at = page().run()
+    for _ in range(2):
+        next(item for item in at.button if item.key == "compare.add").click().run()
+    assert "Added" in " ".join(item.value for item in at.success)
+    there = page("compare").run()
+    frame = there.dataframe[0].value
+    assert list(frame["recipe"]) == ["default"]
+    assert 0.9 < frame["trustworthiness"][0] <= 1
+    next(item for item in there.button if item.label == "Forget these").click().run()
+    assert "No run is in the store" in there.info[0].value
+
+
+@pytest.mark.parametrize("name", ["conv-pool", "strided-small", "conv-mnist", "deep-bn"])
+def test_the_sidebar_says_exactly_what_a_recipe_says(name):
+    def script(name):
+        import numpy as np
+        import streamlit as st
+
+        from core.images import image_set
+        from core.recipes import RECIPES
+        from dashboard import state
+        from dashboard.sidebar import clusters, maps, recipe
+
+        for setting, value in recipe.settings(RECIPES[name]).items():
+            state.change(setting, value)
+        found = image_set(np.arange(300 * 64, dtype=np.uint8).reshape(300, 8, 8))
+        reduction, projection = maps.projection(300, 4096)
+        st.session_state["made"] = reduction, projection, clusters.cluster(found, RECIPES[name]), clusters.known(found)
+
+    from core.recipes import RECIPES
+
+    at = AppTest.from_function(script, args=(name,)).run()
+    recipe = RECIPES[name]
+    assert not at.exception
+    assert at.session_state["made"] == (recipe.reduction, recipe.projection, recipe.cluster, recipe.known)

@@ -53,6 +53,7 @@ ORDER = [
     "report",
     "illustrations",
     "recipes",
+    "runs",
     "worker",
     "jobs",
     "cli",

@@ -3,14 +3,10 @@
 import argparse
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
-import numpy as np
-
-from core import checkpoints, illustrations, known, pictures, pipeline, plans, recipes, report, review, tables
-from core.architectures import name_of
+from core import checkpoints, illustrations, pictures, pipeline, plans, recipes, report, review, runs, tables
 from core.errors import ExportError
 from core.figures import Category
 from core.models import TrainedModel
@@ -31,8 +27,8 @@ def write(
     folder = args.out
     attempt(folder, lambda: folder.mkdir(parents=True, exist_ok=True))
     again = recipes.of_plan(plan, recipe.name, recipe.summary)
-    metrics = _metrics(recipe, plan, results, solid)
-    store.put("run", recipes_key(plan), {}, {"name": folder.name, "metrics": metrics}, 0.0)
+    metrics = runs.metrics(recipe.name, results, solid)
+    runs.remember(store, plan, folder.name, metrics)
     files: dict[str, Callable[[], str | bytes]] = {
         "predictions.csv": lambda: tables.predictions_csv(results),
         "table.csv": lambda: tables.csv(tables.table(results)),
@@ -67,13 +63,6 @@ def write(
                     put(folder / "pictures" / f"{name}.{kind}", pictures.render(figure, kind))
 
 
-def recipes_key(plan: Plan) -> str:
-    """Key under which a run is remembered for comparison: the same plan has one."""
-    from core.store import key_of
-
-    return key_of(1, recipes.to_json(recipes.of_plan(plan, "")))
-
-
 def _classified(
     args: argparse.Namespace, plan: Plan, results: Results, solid: Results | None
 ) -> dict[str, Callable[[], str | bytes]]:
@@ -100,47 +89,6 @@ def _classified(
 def _shape(results: Results, column: str) -> str | None:
     """Return the column for the shapes when its groups can be told apart by shape."""
     return column if any(c.title == column and isinstance(c, Category) for c in report.columns(results)) else None
-
-
-def _metrics(recipe: Recipe, plan: Plan, results: Results, solid: Results | None) -> dict[str, Any]:
-    stages = {name: getattr(results, name) for name in plans.STAGES}
-    if solid is not None:
-        stages["projection-3d"] = solid.projection
-    there = {name: staged for name, staged in stages.items() if staged is not None}
-    mapped, answers = review.mapped(results), review.predicted(results)
-    told: dict[str, Any] = {}
-    if results.known is not None and mapped is not None:
-        told = {"known": results.known.n, "known_labels": known.describe(results.known, mapped)}
-        told["mapped_accuracy"] = review.mapped_accuracy(results)
-    if answers is not None and answers.truth is not None:
-        told |= {"classifier_accuracy": answers.accuracy(), "classifier_top3_accuracy": answers.accuracy(3)}
-    agreement = plans.some(results.clustering).value.agreement
-    if agreement is not None:
-        pairs = agreement[np.triu_indices(len(agreement), 1)]
-        told |= {"ensemble_members": len(agreement), "ensemble_agreement": float(pairs.mean())}
-    return {
-        "recipe": recipe.name,
-        "data": results.images.value.name,
-        **_model(results),
-        **asdict(report.scores(results)),
-        "trustworthiness": report.trustworthiness(results),
-        **told,
-        "seconds": {name: round(staged.seconds, 3) for name, staged in there.items()},
-        "found": {name: staged.found for name, staged in there.items()},
-    }
-
-
-def _model(results: Results) -> dict[str, Any]:
-    model = plans.some(results.model).value
-    if not isinstance(model, TrainedModel):
-        return {"model": model.config.model, "parameters": None, "training_loss": None, "validation_loss": None}
-    last = model.history[-1] if model.history else None
-    return {
-        "model": name_of(model.autoencoder),
-        "parameters": model.n_parameters,
-        "training_loss": None if last is None else last.train_loss,
-        "validation_loss": None if last is None else last.validation_loss,
-    }
 
 
 def check_new(path: Path, overwrite: bool) -> None:

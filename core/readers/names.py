@@ -41,7 +41,7 @@ def parse_source(
     ConfigError : `labels` or `size` were given for a source that cannot use them.
     """
     text = text.strip()
-    base, part = _split(text)
+    base, part = split_part(text)
     source = _named(base) or _path(base, labels, size)
     if labels is not None and not isinstance(source, ArraySource):
         raise ConfigError(
@@ -61,7 +61,8 @@ def base_of(source: Source) -> Source:
     return source.source if isinstance(source, SubsetSource) else source
 
 
-def _split(text: str) -> tuple[str, str]:
+def split_part(text: str) -> tuple[str, str]:
+    """Part a name from the part of the data set it ends with: "mnist:/d:test" is "mnist:/d" and "test", or ""."""
     for part in (*PARTS, ALL):
         if text.endswith(f":{part}"):
             return text.removesuffix(f":{part}"), part

@@ -13,7 +13,7 @@ import numpy as np
 
 from core.errors import DataError
 from core.imageset import ImageSet, image_set
-from core.readers.sources import ArraySource, FolderSource, JoinedSource, Source, TorchvisionSource
+from core.readers.sources import ArraySource, FolderSource, JoinedSource, Source, SubsetSource, TorchvisionSource
 
 PARTS = ("train", "validation", "test")
 ALL = "all"
@@ -26,7 +26,14 @@ COLUMN = "Part"
 
 
 def parts_of(source: Source) -> Mapping[str, Source]:
-    """Return the sources of a source's parts by name, in the order of `PARTS`; none when it has no parts."""
+    """Return the sources of a source's parts by name, in the order of `PARTS`; none when it has no parts.
+
+    The parts of a subset are subsets of the parts.
+    """
+    if isinstance(source, JoinedSource):
+        return dict(zip(source.parts, source.sources, strict=True))
+    if isinstance(source, SubsetSource):
+        return {name: replace(source, source=part) for name, part in parts_of(source.source).items()}
     try:
         if isinstance(source, TorchvisionSource):
             return {"train": replace(source, train=True), "test": replace(source, train=False)}

@@ -9,24 +9,19 @@ from core.config import ClassifierConfig
 from core.images import ImageSet, Source
 from core.plans import Plan, Results, Staged, TrainedClassifier
 from core.review import Predicted
-from dashboard import components, controls, results, state
+from dashboard import components, offers, results, state
+from dashboard.sidebar import images
 
 MAX_CONFUSION = 100  # classes whose confusion is drawn
 
 
 def show() -> None:
     """Draw the page."""
-    with st.sidebar:
-        source = controls.data()
-    if source is None:
-        st.info("Type the path of your pictures in the sidebar, or choose a sample there.", icon=":material/image:")
+    opened = images.opened()
+    if opened is None:
         return
-    read = results.images(source)
-    if read is None:
-        components.watch(results.jobs().start(Plan(source), "images"))
-        return
+    read = opened.read
     with st.sidebar:
-        controls.described(read.value)
         ref, top = _settings(read.value)
     if ref is None:
         st.info(
@@ -35,12 +30,12 @@ def show() -> None:
             icon=":material/category:",
         )
         return
-    _classified(source, read, ref, top)
+    _classified(opened.chosen.source, read, ref, top)
 
 
 def _settings(found: ImageSet) -> tuple[TrainedClassifier | None, int]:
     st.subheader("Classifier")
-    names = results.classifier_names()
+    names = offers.classifier_names()
     model = st.selectbox(
         "Network", names, key=state.setting("classify.model", "vgg16", names),
         help="A torchvision classifier, or one that whoever started this program allows to be imported.",
@@ -71,7 +66,7 @@ def _settings(found: ImageSet) -> tuple[TrainedClassifier | None, int]:
 
 def _classified(source: Source, read: Staged[ImageSet], ref: TrainedClassifier, top: int) -> None:
     plan = Plan(source, ref)
-    results.check_allowed(ref)
+    offers.check_allowed(ref)
     model = results.model(ref, read.value)
     if model is None:
         return

@@ -11,10 +11,11 @@ from core.config import PCAConfig, ProjectionConfig, ReductionConfig
 from core.errors import ConfigError, DataError
 from core.images import ImageSet
 from core.jobs import Job
-from core.plans import Plan, Results, StageName
+from core.plans import Plan, Results, StageName, TrainSpec
 from core.projection import Projection
-from dashboard import components, controls, results, selection, state, takeaway
+from dashboard import components, learning, offers, results, selection, state, takeaway
 from dashboard.scatter import scatter
+from dashboard.sidebar import clusters, display, images, maps, models, recipe
 
 
 @dataclass(frozen=True)
@@ -30,34 +31,62 @@ class Scene:
 
 def show() -> None:
     """Draw the page."""
-    with st.sidebar:
-        source = controls.data()
-    if source is None:
-        st.info("Type the path of your pictures in the sidebar, or choose a sample there.", icon=":material/image:")
+    opened = images.opened()
+    if opened is None:
         return
-    read = results.images(source)
-    if read is None:
-        _make(Plan(source), "images")
-        return
+    source, found = opened.chosen.source, opened.read.value
     with st.sidebar:
-        controls.described(read.value)
-        ref = controls.model(read.value)
+        chosen = recipe.choose(opened)
+        ref = None if chosen is not None and chosen.ref is None else models.model(found, chosen)
+    if chosen is not None and chosen.ref is None:
+        _no_weights()
+        return
     if ref is None:
-        _no_model(read.value)
+        _no_model(found)
         return
-    trained = results.model(ref, read.value)
+    trained = results.model(ref, found)
     if trained is None:
-        st.warning("This model is no longer in the store. Choose another one, or train it again on the Train page.")
+        _learn(Plan(source, ref))
         return
     with st.sidebar:
-        reduction, projection = controls.projection(len(read.value), results.n_latents(trained.value))
-        cluster = controls.cluster(read.value)
-        plan = Plan(source, ref, reduction, projection, cluster, controls.known(read.value))
-        texts = {choice.ref: choice.text for choice in results.model_choices(read.value)}
-        plan = replace(plan, others=controls.ensemble(plan, tuple(texts), texts))
+        reduction, projection = maps.projection(len(found), results.n_latents(trained.value))
+        cluster = clusters.cluster(found, None if chosen is None else chosen.recipe)
+        plan = Plan(source, ref, reduction, projection, cluster, clusters.known(found))
+        texts = {choice.ref: choice.text for choice in offers.model_choices(found)}
+        plan = replace(plan, others=clusters.ensemble(plan, tuple(texts), texts))
     scene = _scene(plan)
     if scene is not None:
-        _draw(scene)
+        _draw(scene, "default" if chosen is None else chosen.recipe.name)
+
+
+def _learn(plan: Plan) -> None:
+    """Train the model of a recipe; one that was chosen before with other settings stops."""
+    if not isinstance(plan.model, TrainSpec):
+        st.warning("This model is no longer in the store. Choose another one, or train it again on the Train page.")
+        return
+    job = results.job_for(plan, "model")
+    if job is None or job.state == "done":
+        job = results.jobs().start(plan, "model")
+    earlier = state.training_of_recipe(job.id)
+    if earlier is not None and earlier != job.id:
+        results.jobs().cancel(earlier)
+    st.markdown(
+        "The model of this recipe is trained first; then its map appears here. Stopping keeps complete epochs."
+    )
+    if not job.active:
+        components.job_ended(job)
+    st.fragment(learning.watch, run_every=components.POLL_SECONDS if job.active else None)(job.id, job.active)
+
+
+def _no_weights() -> None:
+    st.info(
+        "This recipe needs a trained classifier: give the file of its weights on the Classify page, then explore what it "
+        "sees from there.",
+        icon=":material/category:",
+    )
+    page = state.page("classify")
+    if page is not None:
+        st.page_link(page, label="Choose a classifier")
 
 
 def _no_model(found: ImageSet) -> None:
@@ -119,19 +148,20 @@ def _complete(plan: Plan) -> Results | None:
     return look.results if look.missing is None else None
 
 
-def _draw(scene: Scene) -> None:
+def _draw(scene: Scene, recipe_name: str) -> None:
     columns = report.columns(scene.shown)
     names = tuple(column.title for column in columns)
     kinds = tuple(column.title for column in columns if isinstance(column, figures.Category))
     dims = report.dimensions(scene.shown)
     with st.sidebar:
-        display = controls.display(names, kinds, dims)
-        takeaway.panel(scene.shown, display)
-        controls.store_status(scene.shown)
+        drawing = display.choose(names, kinds, dims)
+        takeaway.panel(scene.shown, drawing)
+        takeaway.compare(scene.plan, scene.shown, recipe_name)
+        display.store_status(scene.shown)
     numbers = st.container()
     job = _job(scene)
     polling = components.POLL_SECONDS if job is not None and job.active else None
-    st.fragment(_area, run_every=polling)(scene, display, job.id if job is not None else None)
+    st.fragment(_area, run_every=polling)(scene, drawing, job.id if job is not None else None)
     takeaway.pictures_panel(scene.shown)
     with numbers:
         components.numbers(results.scores(scene.shown))
@@ -147,7 +177,7 @@ def _job(scene: Scene) -> Job | None:
     return job
 
 
-def _area(scene: Scene, display: controls.Display, job_name: str | None) -> None:
+def _area(scene: Scene, drawing: display.Display, job_name: str | None) -> None:
     """Draw progress, map and selection; runs alone while a job is polled and after a selection."""
     job = results.jobs().get(job_name) if job_name is not None else None
     shown = scene.shown
@@ -155,10 +185,10 @@ def _area(scene: Scene, display: controls.Display, job_name: str | None) -> None
         shown = _pending(scene, job)
     spec = report.map_spec(
         shown,
-        color=display.color,
-        symbol=display.symbol,
-        point_size=display.point_size,
-        opacity=display.opacity,
+        color=drawing.color,
+        symbol=drawing.symbol,
+        point_size=drawing.point_size,
+        opacity=drawing.opacity,
         limit=report.MAX_3D if report.dimensions(shown) == 3 else None,
     )
     if len(spec.rows) < report.size(shown):

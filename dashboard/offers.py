@@ -1,0 +1,125 @@
+"""What an analyst can choose from: models, networks, architectures."""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from core import checkpoints, keys, stages
+from core.architectures import DEFAULT, name_of
+from core.config import (
+    ModelConfig,
+    from_json,
+)
+from core.errors import ConfigError, ExplorerError
+from core.images import SAMPLES, ImageSet
+from core.models import TrainedModel
+from core.plans import (
+    KeptModel,
+    ModelRef,
+    StoredModel,
+    TrainedClassifier,
+    TrainSpec,
+)
+from dashboard.results import model_stamp, store
+
+ALLOWED = "EMBEDDING_EXPLORER_CLASSIFIERS"
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """A model that fits the images, with a text for people, and its key when it lies in the store."""
+
+    ref: ModelRef
+    text: str
+    key: str | None = None
+
+
+def allowed_imports() -> tuple[str, ...]:
+    """Return the import paths of networks that whoever started the server allows, parted by ";"."""
+    return tuple(path.strip() for path in os.environ.get(ALLOWED, "").split(";") if path.strip())
+
+
+@st.cache_data(show_spinner="Loading the list of networks…")
+def _torchvision_names() -> tuple[str, ...]:
+    from torchvision import models as networks
+
+    return tuple(networks.list_models(module=networks))
+
+
+def classifier_names() -> tuple[str, ...]:
+    """Return the networks that can be chosen: those that may be imported, then torchvision's."""
+    return (*allowed_imports(), *_torchvision_names())
+
+
+def check_allowed(ref: TrainedClassifier) -> None:
+    """Check that a network may be imported here.
+
+    Raises
+    ------
+    ConfigError : it may not.
+    """
+    if ":" in ref.config.model and ref.config.model not in allowed_imports():
+        raise ConfigError(
+            f"{ref.config.model!r} may not be imported here; whoever starts the program must name it in {ALLOWED}."
+        )
+
+
+def model_choices(found: ImageSet) -> list[ModelChoice]:
+    """List the models that read images of this shape: samples' own, kept ones, and those trained on these images."""
+    choices = []
+    for name in (*SAMPLES, *checkpoints.names(checkpoints.models_root())):
+        try:
+            known = _described(model_stamp(KeptModel(name)), KeptModel(name))
+        except ExplorerError:
+            continue  # a kept model that cannot be read is named on the Train page
+        if known.image_shape == found.image_shape:
+            origin = "comes with the sample" if name in SAMPLES else "kept"
+            choices.append(ModelChoice(KeptModel(name), f"{name} ({origin})"))
+    for item in sorted(trained_on(found), key=lambda item: str(item["made"]), reverse=True):
+        spec, key = _spec(item), str(item["key"])
+        # Validated on other images, a model has another key; its spec does not say which.
+        ref = spec if keys.model_key(found, spec) == key else StoredModel(key)
+        choices.append(ModelChoice(ref, f"trained here: {_told(spec, item)}", key))
+    for item in store().entries("model"):
+        info = item["info"]
+        if info.get("images") != found.fingerprint and tuple(info.get("image_shape", ())) == found.image_shape:
+            text = f"trained on {info.get('trained_on') or 'other images'}: {_told(_spec(item), item)}"
+            choices.append(ModelChoice(StoredModel(str(item["key"])), text, str(item["key"])))
+    return choices
+
+
+def _spec(item: Any) -> TrainSpec:
+    return TrainSpec(from_json(item["info"]["autoencoder"]), from_json(item["info"]["training"]))
+
+
+def _told(spec: TrainSpec, item: Any) -> str:
+    name = name_of(spec.autoencoder)
+    size = "" if spec.autoencoder.latent_size is None else f"{spec.autoencoder.latent_size} latents, "
+    made = str(item["made"])[:16].replace("T", " ")
+    return f"{'' if name == DEFAULT else name + ', '}{size}{spec.training.epochs} epochs, {made}"
+
+
+def trained_on(found: ImageSet) -> list[Any]:
+    """Return the store's sidecars of models trained on these images and not thrown away since."""
+    return [item for item in store().entries("model") if item["info"].get("images") == found.fingerprint]
+
+
+@st.cache_resource(max_entries=50, show_spinner=False)
+def _described(stamp: str, _ref: KeptModel) -> TrainedModel:
+    return stages.read_model(_ref)
+
+
+@st.cache_resource(max_entries=20, show_spinner="Building the layers…")
+def summary(config: ModelConfig, image_shape: tuple[int, int, int]) -> tuple[Any, list[dict[str, Any]]]:
+    """Return an autoencoder's summary, and its layers as rows for people."""
+    from core.autoencoders import summarize  # torch
+
+    found = summarize(config, image_shape)
+    rows = [
+        {"layer": row.name, "output shape": "×".join(map(str, row.output_shape)), "parameters": row.n_parameters,
+         "trainable": row.n_trainable}
+        for row in found.layers
+    ]  # fmt: skip
+    return found, rows

@@ -1,0 +1,58 @@
+"""How points are drawn, and what is known of the results."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core.plans import Results
+from dashboard import components, results, state
+
+STAGE_TITLES = {"latents": "Latents", "reduced": "Reduced latents", "projection": "Map", "clustering": "Clusters"}
+
+
+@dataclass(frozen=True)
+class Display:
+    """How points are drawn: columns that colour and shape them, size in pixels, opacity in (0, 1]."""
+
+    color: str
+    symbol: str | None
+    point_size: float
+    opacity: float
+
+
+def choose(colors: tuple[str, ...], symbols: tuple[str, ...], dims: int) -> Display:
+    """Choose how points are drawn; names are those of the columns there are."""
+    st.subheader("Display")
+    color = st.selectbox("Colour by", colors, key=state.setting("color", colors[0], colors))
+    symbol = st.selectbox(
+        "Shape by", ("nothing", *symbols), key=state.setting("symbol", "nothing", ("nothing", *symbols))
+    )
+    left, right = st.columns(2)
+    size = left.slider("Point size", 1, 15, key=state.setting("point_size", 5))
+    opacity = right.slider(
+        "Opacity", 0.1, 1.0, step=0.05, key=state.setting("opacity", 0.8), disabled=dims == 3,
+        help="3-D points are always opaque, as only then do near ones hide far ones.",
+    )  # fmt: skip
+    return Display(color, None if symbol == "nothing" else symbol, float(size), float(opacity))
+
+
+def store_status(shown: Results) -> None:
+    """Say which results were found and which computed, how large the store is, and offer to clear it."""
+    st.subheader("Results")
+    lines = []
+    for stage in ("latents", "reduced", "projection", "clustering"):
+        staged = getattr(shown, stage)
+        if staged is None or (stage == "reduced" and staged.key == getattr(shown.latents, "key", None)):
+            continue
+        made = state.awaited(staged.key, staged.found)
+        how = f"computed in {components.duration(staged.seconds)}" if made else "found in the store"
+        lines.append(f"- {STAGE_TITLES[stage]}: {how}")
+    st.caption("\n".join(lines))
+    store = results.store()
+    if store.problem:
+        st.warning(components.plain(store.problem))
+    text, button = st.columns([3, 2], vertical_alignment="center")
+    text.caption(f"Store: {store.size() / 1e6:,.1f} MB", help=components.plain(f"Kept in {store.root}"))
+    if button.button("Clear", help="Delete all results in the store. Images and kept models stay.", width="stretch"):
+        results.clear_store()
+        st.rerun()

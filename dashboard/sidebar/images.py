@@ -1,0 +1,162 @@
+"""Which images: a sample or a path, one of its parts, some of its classes, at most so many."""
+
+from dataclasses import dataclass, replace
+
+import streamlit as st
+
+from core.images import SAMPLES, ImageSet, SampleSource, Source, SubsetSource, parse_source, parts_of, split_part
+from core.plans import Plan, Staged, shape_text
+from dashboard import components, results, state
+
+OTHER = "Folder, file or data set…"
+SAMPLE_TEXTS = {"digits": "Digits (sample, MNIST)", "emoji": "Emoji (sample, Twitter)"}
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What was chosen: the images, the data set with all its parts they are of, and a name of that for settings."""
+
+    source: Source
+    whole: Source
+    place: str
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The images of a page, read."""
+
+    chosen: Chosen
+    read: Staged[ImageSet]
+
+
+def opened() -> Opened | None:
+    """Choose images in the sidebar and read them; None while the page says what to do, or how far reading is.
+
+    Raises
+    ------
+    DataError, ConfigError : there is nothing of this name.
+    """
+    with st.sidebar:
+        base = choose()
+    if base is None:
+        st.info("Type the path of your pictures in the sidebar, or choose a sample there.", icon=":material/image:")
+        return None
+    read = _read(base.source)
+    if read is None:
+        return None
+    with st.sidebar:
+        chosen = _subset(base, read.value)
+    if chosen != base:
+        read = _read(chosen.source)
+    if read is None:
+        return None
+    with st.sidebar:
+        described(read.value)
+    return Opened(chosen, read)
+
+
+def _read(source: Source) -> Staged[ImageSet] | None:
+    read = results.images(source)
+    if read is None:
+        job = results.job_for(Plan(source), "images")
+        if job is not None and job.state in ("failed", "cancelled"):
+            components.job_ended(job)
+        else:
+            components.watch(results.jobs().start(Plan(source), "images"))
+    return read
+
+
+def choose() -> Chosen | None:
+    """Choose the images; None while the path is still empty.
+
+    Raises
+    ------
+    DataError, ConfigError : there is nothing of this name.
+    """
+    st.subheader("Images")
+    options = (*SAMPLES, OTHER)
+    name = st.selectbox(
+        "Data set",
+        options,
+        format_func=lambda name: SAMPLE_TEXTS.get(name, name),
+        key=state.setting("data", "digits", options),
+    )
+    if name != OTHER:
+        return Chosen(SampleSource(name), SampleSource(name), name)
+    path = st.text_input(
+        "Path",
+        key=state.setting("path", ""),
+        placeholder="/pictures, a.npy, a.npz, mnist:/data",
+        help="A folder of pictures (its sub-folders are the classes), a .npy or .npz file of uint8 images, or "
+        "`mnist:`, `fashion-mnist:` or `cifar-10:` and the folder where torchvision keeps that data set. "
+        "The path is one on the computer that runs this program.",
+    ).strip()
+    if not path:
+        return None
+    labels = None
+    if path.lower().endswith((".npy", ".npz")):
+        labels = st.text_input(
+            "Labels (optional)", key=state.setting("labels", ""), placeholder="/data/labels.npy",
+            help="A .npy file with one whole number or text an image. A .npz may hold its labels as `y`.",
+        )  # fmt: skip
+    size = None
+    if ":" not in path and not path.lower().endswith((".npy", ".npz")):
+        size = st.select_slider(
+            "Side in pixels", (None, 8, 16, 24, 28, 32, 48, 64, 96, 128), key=state.setting("size", None),
+            format_func=lambda side: "as they are" if side is None else str(side),
+            help="Every picture is scaled to fit a square of this side. “As they are” keeps pictures of one size, "
+            "8 to 128 pixels a side, and brings others to 64.",
+        )  # fmt: skip
+    whole = parse_source(path, labels or None, size)
+    return Chosen(_part(path, whole), whole, path)
+
+
+def _part(path: str, whole: Source) -> Source:
+    """Choose one part of a data set that has several; a path that names one has only that."""
+    parts = {} if split_part(path)[1] else parts_of(whole)
+    if len(parts) < 2:
+        return whole
+    options = (ALL, *parts)
+    first = next((name for name, part in parts.items() if part == whole), ALL)
+    chosen = st.selectbox(
+        "Part", options, key=state.setting(part_setting(path), first, options),
+        help="A model may learn from one part, and the map be of another.",
+    )  # fmt: skip
+    return parse_source(f"{path}:{ALL}") if chosen == ALL and first != ALL else parts.get(chosen, whole)
+
+
+def part_setting(place: str) -> str:
+    """Name of the setting that says which part of a data set is shown."""
+    return f"part.{place}"
+
+
+def _subset(base: Chosen, found: ImageSet) -> Chosen:
+    """Choose some of the classes, and how many images at most."""
+    with st.expander("Only some of them"):
+        classes = st.multiselect(
+            "Only these classes", found.classes, key=state.setting(f"only.{found.fingerprint[:8]}", []),
+            help="Nothing chosen: all.",
+        ) if found.classes else []  # fmt: skip
+        limit = st.number_input(
+            "At most so many images", 2, key=state.setting(f"limit.{found.fingerprint[:8]}", None),
+            placeholder="all", help="Chosen at random, the same ones each time.",
+        )  # fmt: skip
+    if not classes and (limit is None or limit >= len(found)):
+        return base
+    return replace(
+        base,
+        source=SubsetSource(base.source, limit, tuple(classes)),
+        whole=SubsetSource(base.whole, limit, tuple(classes)),
+    )
+
+
+def described(found: ImageSet) -> None:
+    """Say how many images and classes there are, and which files could not be used."""
+    st.caption(
+        f"{len(found):,} images of {shape_text(found.image_shape)}, "
+        + (f"{len(found.classes)} classes" if found.classes else "no labels")
+    )
+    if found.skipped:
+        with st.expander(f"{len(found.skipped):,} files could not be used", icon=":material/warning:"):
+            st.dataframe([{"file": item.id, "why": item.reason} for item in found.skipped[:1000]], hide_index=True)

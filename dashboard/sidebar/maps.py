@@ -1,0 +1,121 @@
+"""The map and what is done to the latents before it, as widgets in and configs out."""
+
+import streamlit as st
+
+from core.config import (
+    Init,
+    Kernel,
+    KernelPCAConfig,
+    Metric,
+    PCAConfig,
+    ProjectionConfig,
+    ReductionConfig,
+    ReductionMethod,
+    TruncatedSVDConfig,
+    TSNEConfig,
+    UMAPConfig,
+)
+from dashboard import state
+
+INITS: tuple[Init, ...] = ("pca", "random", "spectral")
+MAPS = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA", "kernel-pca": "Kernel PCA"}
+METRICS: tuple[Metric, ...] = ("euclidean", "cosine", "manhattan")
+KERNELS: tuple[Kernel, ...] = ("rbf", "poly", "cosine")
+
+
+def projection(n: int, d: int) -> tuple[ReductionConfig, ProjectionConfig]:
+    """Choose the map of n images with d latents, and what is done to the latents before."""
+    st.subheader("Map")
+    method = st.selectbox("Method", tuple(MAPS), format_func=MAPS.__getitem__, key=state.setting("map", "tsne"))
+    dims = st.radio(
+        "Dimensions", (2, 3), format_func="{}-D".format, key=state.setting("dims", 2), horizontal=True,
+        label_visibility="collapsed",
+    )  # fmt: skip
+    with st.expander("Map settings"):
+        made = _map_settings(method, dims)
+    with st.expander("Before the map"):
+        reduction = _reduction(n, d)
+    return reduction, made
+
+
+def _map_settings(method: str, dims: int) -> ProjectionConfig:
+    if method == "pca":
+        st.caption("PCA has no settings: the map shows the directions of largest variance.")
+        return PCAConfig(dims)
+    if method == "kernel-pca":
+        return _kernel_pca("map", dims)
+    if method == "umap":
+        return UMAPConfig(
+            dims,
+            n_neighbors=st.slider(
+                "n_neighbors", 2, 100, key=state.setting("umap.n_neighbors", 15),
+                help="How many near images shape each point's place: few show fine detail, many the overall form.",
+            ),
+            min_dist=st.slider(
+                "min_dist", 0.0, 1.0, step=0.05, key=state.setting("umap.min_dist", 0.1),
+                help="How close points may lie: 0 packs clusters tightly.",
+            ),
+            metric=st.selectbox("metric", METRICS, key=state.setting("umap.metric", "euclidean")),
+            seed=st.number_input("seed", 0, 2**31, key=state.setting("umap.seed", 0)),
+        )  # fmt: skip
+    return TSNEConfig(
+        dims,
+        perplexity=float(
+            st.slider(
+                "perplexity", 2, 100, key=state.setting("tsne.perplexity", 30),
+                help="About how many near images shape each point's place; it needs three times as many images.",
+            )
+        ),
+        early_exaggeration=float(
+            st.slider(
+                "early_exaggeration", 1, 40, key=state.setting("tsne.early_exaggeration", 12),
+                help="How strongly near images attract each other in the first 250 iterations.",
+            )
+        ),
+        n_iter=st.slider(
+            "n_iter", 100, 2000, step=50, key=state.setting("tsne.n_iter", 500),
+            help="Iterations after the 250 of early exaggeration.",
+        ),
+        init=st.selectbox(
+            "init", INITS, key=state.setting("tsne.init", "pca"),
+            help="Where points start; “pca” keeps the overall form best.",
+        ),
+        metric=st.selectbox("metric", METRICS, key=state.setting("tsne.metric", "euclidean")),
+        seed=st.number_input("seed", 0, 2**31, key=state.setting("tsne.seed", 0)),
+    )  # fmt: skip
+
+
+def _kernel_pca(name: str, n_components: int) -> KernelPCAConfig:
+    kernel = st.selectbox("kernel", KERNELS, key=state.setting(f"{name}.kernel", "rbf"))
+    gamma = None
+    if kernel != "cosine" and not st.checkbox(
+        "gamma = 1 / number of latents", key=state.setting(f"{name}.gamma.auto", True)
+    ):
+        exponent = st.slider(
+            "log₁₀ gamma", -6.0, 2.0, step=0.1, key=state.setting(f"{name}.gamma", -1.5),
+            help="How quickly the kernel falls off with distance: large values see only near neighbours.",
+        )  # fmt: skip
+        gamma = float(10**exponent)
+    degree = 3
+    if kernel == "poly":
+        degree = st.slider("degree", 1, 6, key=state.setting(f"{name}.degree", 3))
+    return KernelPCAConfig(n_components, kernel=kernel, gamma=gamma, degree=degree)
+
+
+def _reduction(n: int, d: int) -> ReductionConfig:
+    standardize = st.checkbox(
+        "Standardise latents", key=state.setting("standardize", False),
+        help="Bring each latent to mean 0 and variance 1, so that all weigh the same.",
+    )  # fmt: skip
+    options = {"none": "none", "pca": "PCA", "kernel-pca": "Kernel PCA", "svd": "Truncated SVD"}
+    kind = st.selectbox(
+        "First reduction", tuple(options), format_func=options.__getitem__, key=state.setting("reduction", "none"),
+        help="Fewer dimensions before the map: less noise, and t-SNE and UMAP are quicker.",
+    )  # fmt: skip
+    if kind == "none":
+        return ReductionConfig(standardize)
+    limit = min(n, d) if kind != "kernel-pca" else min(n, 1000)
+    key = state.bounded("reduction.r", 10, 1, limit)
+    r = st.slider("n_components (r)", 1, limit, key=key) if limit > 1 else 1
+    methods: dict[str, ReductionMethod] = {"pca": PCAConfig(r), "svd": TruncatedSVDConfig(r)}
+    return ReductionConfig(standardize, methods.get(kind) or _kernel_pca("reduction", r))

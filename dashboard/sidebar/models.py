@@ -1,0 +1,37 @@
+"""Which model turns images into latents."""
+
+import streamlit as st
+
+from core.images import ImageSet
+from core.plans import ModelRef, TrainedClassifier, shape_text
+from dashboard import offers, results, state
+from dashboard.sidebar.recipe import ChosenRecipe
+
+
+def model(found: ImageSet, recipe: ChosenRecipe | None) -> ModelRef | None:
+    """Choose a model that reads these images, a recipe's own first; None when there is none yet."""
+    st.subheader("Model")
+    choices = offers.model_choices(found)
+    seen = state.classifier_of(found.fingerprint)
+    if isinstance(seen, TrainedClassifier):
+        choices.append(offers.ModelChoice(seen, f"{seen.config.model} (classifier)"))
+    if recipe is not None and recipe.ref is not None:
+        key = results.key_of(recipe.ref, found)
+        choices = [choice for choice in choices if choice.ref != recipe.ref and (key is None or choice.key != key)]
+        choices.insert(0, offers.ModelChoice(recipe.ref, recipe.text, key))
+    if not choices:
+        st.caption(f"No model reads {shape_text(found.image_shape)} images yet.")
+        return None
+    refs = [choice.ref for choice in choices]
+    texts = {choice.ref: choice.text for choice in choices}
+    own = next((ref for ref in refs if getattr(ref, "name", None) == found.name), refs[0])
+    suffix = ""
+    if recipe is not None and recipe.ref is not None:
+        own, suffix = recipe.ref, f".{recipe.recipe.name}"
+    return st.selectbox(
+        "Model",
+        refs,
+        format_func=lambda ref: texts.get(ref, str(ref)),
+        key=state.setting(f"model.{found.fingerprint[:8]}{suffix}", own, refs),
+        help="What turns each image into latents, a short row of numbers, and back. Train others on the Train page.",
+    )
