@@ -435,7 +435,12 @@ def test_the_sidebar_says_exactly_what_a_recipe_says(name):
             state.change(setting, value)
         found = image_set(np.arange(300 * 64, dtype=np.uint8).reshape(300, 8, 8))
         reduction, projection = maps.projection(300, 4096)
-        st.session_state["made"] = reduction, projection, clusters.cluster(found, RECIPES[name]), clusters.known(found)
+        st.session_state["made"] = (
+            reduction,
+            projection,
+            clusters.cluster(found, RECIPES[name]),
+            clusters.known(found),
+        )
 
     from core.recipes import RECIPES
 
