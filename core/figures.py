@@ -6,11 +6,10 @@ numbers reach the browser as typed arrays, without JSON or base64.
 
 import hashlib
 import json
-import math
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -19,9 +18,7 @@ from core.errors import ConfigError
 from core.sheets import SheetLayout
 
 MAX_GROUPS = palettes.MAX_COLORS
-MAX_VERTICES = 10_000
 OTHER, MISSING = "(others)", "(none)"
-SelectionKind = Literal["point", "box", "lasso", "none"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,17 +81,6 @@ class MapSpec:
         return _codes(self.color) if isinstance(self.color, Category) else None
 
 
-@dataclass(frozen=True)
-class Selection:
-    """What a user selected: a point's row, a box or lasso in map coordinates, without `hidden` groups."""
-
-    kind: SelectionKind
-    x: tuple[float, ...] = ()
-    y: tuple[float, ...] = ()
-    row: int = -1
-    hidden: tuple[int, ...] = ()
-
-
 def category(title: str, values: Sequence[Any] | np.ndarray) -> Category:
     """Make groups of a column's values, in order; beyond 100 the rarest become one group.
 
@@ -121,7 +107,26 @@ def sample(n: int, limit: int | None, seed: int = 0) -> np.ndarray:
 
 
 def encode(spec: MapSpec) -> bytes:
-    """Return the frame of a map.
+    """Return the frame of a map as one value of bytes.
+
+    Raises
+    ------
+    ConfigError : the colour has more groups than can be told apart.
+    """
+    header, arrays = parts(spec)
+    buffers, table, offset = [], {}, 0
+    for name, array in arrays.items():
+        data = array.tobytes()
+        table[name] = {"dtype": array.dtype.name, "offset": offset, "length": len(array)}
+        buffers.append(data + b"\0" * (-len(data) % 4))
+        offset += len(buffers[-1])
+    text = json.dumps(header | {"arrays": table}, ensure_ascii=False).encode("utf-8", "replace")
+    text += b" " * (-(4 + len(text)) % 4)
+    return b"".join([struct.pack("<I", len(text)), text, *buffers])
+
+
+def parts(spec: MapSpec) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return the header of a map, and its arrays by name, little-endian; equal columns give equal arrays.
 
     Raises
     ------
@@ -150,7 +155,12 @@ def encode(spec: MapSpec) -> bytes:
         "image": None if spec.image is None else _image(spec.image),
         "fields": [_field(column, f"field{i}", arrays) for i, column in enumerate(spec.fields)],
     }
-    return _frame(header, arrays)
+    arrays = {name: array.astype(array.dtype.newbyteorder("<"), copy=False) for name, array in arrays.items()}
+    digest = hashlib.blake2b(json.dumps(header).encode(), digest_size=12)
+    for name, array in arrays.items():
+        digest.update(f"{name} {array.dtype}".encode())
+        digest.update(array.tobytes())
+    return header | {"key": digest.hexdigest()}, arrays
 
 
 def _color(column: Column, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -174,13 +184,15 @@ def _names(column: Category) -> tuple[str, ...]:
 
 
 def _codes(column: Category) -> np.ndarray:
+    """Return codes without -1, as small as they can be: what is missing gets the number after the last."""
     codes = np.asarray(column.codes, np.int32)
-    return np.where(codes < 0, np.int32(len(column.names)), codes)
+    codes = np.where(codes < 0, np.int32(len(column.names)), codes)
+    return codes.astype(np.uint8) if len(column.names) < 256 else codes
 
 
 def _field(column: Column, name: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     if isinstance(column, Category):
-        arrays[name] = np.asarray(column.codes, np.int32)
+        arrays[name] = _codes(column)
         return {"title": column.title, "kind": "category", "array": name, "names": list(column.names)}
     arrays[name] = np.asarray(column.values, np.float32)
     return {"title": column.title, "kind": "number", "array": name}
@@ -196,88 +208,6 @@ def _image(form: SheetLayout) -> dict[str, Any]:
         "pages": form.pages,
         "reconstructions": form.reconstructions,
     }
-
-
-def _frame(header: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
-    buffers, table, offset = [], {}, 0
-    for name, array in arrays.items():
-        data = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
-        table[name] = {"dtype": array.dtype.name, "offset": offset, "length": len(array)}
-        buffers.append(data + b"\0" * (-len(data) % 4))
-        offset += len(buffers[-1])
-    header |= {"arrays": table}
-    digest = hashlib.blake2b(json.dumps(header).encode(), digest_size=12)
-    for data in buffers:
-        digest.update(data)
-    text = json.dumps(header | {"key": digest.hexdigest()}, ensure_ascii=False).encode("utf-8", "replace")
-    text += b" " * (-(4 + len(text)) % 4)
-    return b"".join([struct.pack("<I", len(text)), text, *buffers])
-
-
-def selection_from(value: Any) -> Selection | None:
-    """Check what a browser sent; None when it is no selection."""
-    if not isinstance(value, Mapping) or value.get("kind") not in ("point", "box", "lasso"):
-        return None
-    kind = value["kind"]
-    if kind == "point":
-        row = value.get("row")
-        return (
-            Selection("point", row=row) if isinstance(row, int) and not isinstance(row, bool) and row >= 0 else None
-        )
-    x, y, hidden = (_numbers(value.get(name, ())) for name in ("x", "y", "hidden"))
-    if x is None or y is None or hidden is None or len(x) != len(y) or len(x) < (2 if kind == "box" else 3):
-        return None
-    return Selection(kind, x, y, hidden=tuple(int(i) for i in hidden))
-
-
-def _numbers(values: Any) -> tuple[float, ...] | None:
-    if not isinstance(values, Sequence) or isinstance(values, str | bytes) or len(values) > MAX_VERTICES:
-        return None
-    if not all(isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in values):
-        return None
-    return tuple(float(v) for v in values)
-
-
-def rows_in(selection: Selection, coordinates: np.ndarray, rows: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
-    """Return the rows, int32 (k,), of the drawn points that a selection holds.
-
-    Parameters
-    ----------
-    coordinates : float32 (m, 2 or 3); box and lasso look at the first two.
-    rows : int32 (m,). groups : int32 (m,) group of each point, or None.
-    """
-    if selection.kind == "point":
-        inside = rows == selection.row
-    elif selection.kind in ("box", "lasso"):
-        x, y = coordinates[:, 0].astype(np.float64), coordinates[:, 1].astype(np.float64)
-        xs, ys = np.array(selection.x), np.array(selection.y)
-        if selection.kind == "box":
-            inside = (x >= xs.min()) & (x <= xs.max()) & (y >= ys.min()) & (y <= ys.max())
-        else:
-            inside = in_polygon(x, y, xs, ys)
-        if groups is not None and selection.hidden:
-            inside &= ~np.isin(groups, selection.hidden)
-    else:
-        inside = np.zeros(len(rows), bool)
-    found: np.ndarray = rows[inside]
-    return found
-
-
-def in_polygon(x: np.ndarray, y: np.ndarray, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
-    """Say which points (m,) lie in a polygon of v vertices: those from which a ray crosses an odd number of edges.
-
-    Points outside its bounding box are settled first, so that memory stays at O(m).
-    """
-    inside = np.zeros(len(x), bool)
-    near = np.flatnonzero((x >= xs.min()) & (x <= xs.max()) & (y >= ys.min()) & (y <= ys.max()))
-    px, py = x[near], y[near]
-    odd = np.zeros(len(near), bool)
-    for x0, y0, x1, y1 in zip(xs, ys, np.roll(xs, -1), np.roll(ys, -1), strict=True):
-        if y0 != y1:
-            crosses = (y0 > py) != (y1 > py)
-            odd ^= crosses & (px < (x1 - x0) * (py - y0) / (y1 - y0) + x0)
-    inside[near] = odd
-    return inside
 
 
 def values_of(column: Column) -> np.ndarray:

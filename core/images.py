@@ -3,6 +3,8 @@
 import hashlib
 from pathlib import Path
 
+import numpy as np
+
 from core.errors import DataError
 from core.imageset import ImageSet, Skipped, image_set, subset
 from core.progress import Callback, Progress, ignore
@@ -11,6 +13,7 @@ from core.readers.files import list_pictures
 from core.readers.folders import read_folder
 from core.readers.names import parse_source, split_part
 from core.readers.parts import join, parts_of
+from core.readers.pictures import Frame, read_bytes
 from core.readers.samples import read_sample, sample_file
 from core.readers.sources import (
     SAMPLES,
@@ -43,6 +46,7 @@ __all__ = [
     "load",
     "parse_source",
     "parts_of",
+    "read_picture_bytes",
     "signature",
     "source_from_json",
     "source_to_json",
@@ -73,6 +77,17 @@ def load(source: Source, callback: Callback = ignore) -> ImageSet:
     if isinstance(source, SampleSource):
         return read_sample(source, assets_root())
     return read_arrays(source) if isinstance(source, ArraySource) else read_torchvision(source)
+
+
+def read_picture_bytes(content: bytes, image_shape: tuple[int, int, int]) -> np.ndarray:
+    """Decode a picture to uint8 (h, w, c) of the shape that a set's images have.
+
+    Raises
+    ------
+    DataError : it cannot be decoded; the text is the bare reason.
+    """
+    h, w, c = image_shape
+    return read_bytes(content, Frame(h, w, 1 if c == 1 else 3))
 
 
 def signature(source: Source) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.config import ValueRange
-from core.errors import CheckpointError
+from core.errors import CheckpointError, ConfigError
 from core.imageset import ImageSet
 from core.models import TrainedModel
 from core.progress import Callback, Progress, ignore, stopwatch
@@ -88,6 +88,30 @@ def encode(model: TrainedModel, images: ImageSet, callback: Callback = ignore, d
             errors[part] = squared_errors(images.x[part], reconstructions[part])
             callback(Progress("Encoding", part.stop, n, "image", seconds_left(part.stop)))
     return Latents(latents, reconstructions, errors)
+
+
+def decode(model: TrainedModel, latents: np.ndarray, device: str | None = None) -> np.ndarray:
+    """Return the images, uint8 (n, h, w, c), that a model makes of latents, float32 (n, d).
+
+    Raises
+    ------
+    CheckpointError : the weights are of another architecture. ConfigError : the latents have another length.
+    """
+    import torch
+
+    from core.autoencoders import from_model
+
+    if latents.ndim != 2 or latents.shape[1] != model.n_latents:
+        raise ConfigError(f"The model decodes rows of {model.n_latents} latents; these are {latents.shape}.")
+    on = torch.device(pick_device(device))
+    module = from_model(model, on)
+    images = np.empty((len(latents), *model.image_shape), np.uint8)
+    with torch.inference_mode():
+        for start in range(0, len(latents), BATCH):
+            part = slice(start, start + BATCH)
+            z = torch.from_numpy(np.ascontiguousarray(latents[part], np.float32)).to(on)
+            images[part] = to_images(module.decode(z), model.autoencoder.value_range)
+    return images
 
 
 def to_batch(x: np.ndarray, device: "torch.device", value_range: ValueRange = "unit") -> "torch.Tensor":

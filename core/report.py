@@ -60,6 +60,9 @@ def columns(results: Results) -> tuple[Column, ...]:
     if mapped is not None and results.clustering is not None:
         found.append(_classes("Matched class", mapped.classes, mapped.of_cluster[results.clustering.value.labels]))
     found += _model_columns(results)
+    away = review.centroid_distances(results)
+    if away is not None:
+        found.append(Number("Distance to centroid", away))
     titles = {column.title for column in found}
     for name, values in images.columns.items():
         found.append(_column(f"{name} (data)" if name in titles else name, values))

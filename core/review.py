@@ -8,8 +8,10 @@ from core import classified, classifier, known
 from core.classified import ClassifierModel
 from core.known import Mapped
 from core.plans import Results
+from core.stages import clustered, coordinates_of
 
 AGREEMENT = ("agrees", "disagrees")
+ROWS = 20_000  # at a time, so that memory stays bounded
 PREDICTED = ("right", "wrong")
 
 
@@ -66,6 +68,21 @@ def mapped_accuracy(results: Results) -> float | None:
     if found is None or not (found >= 0).any():
         return None
     return float((found[found >= 0] == 0).mean())
+
+
+def centroid_distances(results: Results) -> np.ndarray | None:
+    """Return how far each image is from its cluster's centre, float32 (n,), in what was clustered."""
+    if results.clustering is None:
+        return None
+    values = coordinates_of(clustered(results).value)
+    centers = results.clustering.value.centers
+    if centers.shape[1] != values.shape[1]:
+        return None
+    away = np.empty(len(values), np.float32)
+    for start in range(0, len(values), ROWS):
+        part = slice(start, start + ROWS)
+        away[part] = np.linalg.norm(values[part] - centers[results.clustering.value.labels[part]], axis=1)
+    return away
 
 
 def predicted(results: Results) -> Predicted | None:

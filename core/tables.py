@@ -9,7 +9,7 @@ from core import checkpoints, classifier, known
 from core.errors import ConfigError
 from core.models import TrainedModel
 from core.plans import Results, some
-from core.review import agreement, mapped, predicted
+from core.review import agreement, centroid_distances, mapped, predicted
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what begins a formula in a spreadsheet
 
@@ -38,6 +38,9 @@ def table(results: Results) -> pd.DataFrame:
         values |= dict(zip("xyz", results.projection.value.coordinates.T, strict=False))
     if results.latents is not None and results.latents.value.errors is not None:
         values["error"] = results.latents.value.errors
+    away = centroid_distances(results)
+    if away is not None:
+        values["centroid_distance"] = away
     for name, column in images.columns.items():
         values[name if name not in values else f"{name} (data)"] = column
     return pd.DataFrame(values)

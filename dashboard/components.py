@@ -22,6 +22,7 @@ _STYLE = """<style>
 .ee-gallery { display: flex; flex-wrap: wrap; gap: 10px; }
 .ee-gallery figure { margin: 0; width: 148px; font-size: 12px; line-height: 1.3; }
 .ee-gallery img { width: 148px; image-rendering: pixelated; border-radius: 3px; display: block; }
+.ee-large { width: 100%; image-rendering: pixelated; border-radius: 3px; }
 .ee-strip { width: 100%; max-width: 900px; image-rendering: pixelated; display: block; }
 .ee-gallery figcaption { overflow-wrap: anywhere; padding-top: 2px; }
 </style>"""

@@ -1,10 +1,11 @@
-"""What a session remembers; the only module that touches `st.session_state`.
+"""What a session remembers; the only module that touches `st.session_state` and `st.query_params`.
 
 A setting is the value of a widget under the key `set.<name>`. Streamlit forgets a widget's value when another
 page is shown; `keep_settings` prevents that for settings.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,89 @@ def training_of_recipe(job: str) -> str | None:
     earlier: str | None = st.session_state.get("recipe training")
     st.session_state["recipe training"] = job
     return earlier
+
+
+@dataclass(frozen=True)
+class History:
+    """Selections of one set of images, as bits, oldest first; `at` is the one shown."""
+
+    steps: tuple[bytes, ...]
+    at: int = 0
+
+
+def history(fingerprint: str) -> History | None:
+    """Return the selections of these images in this session, or None before the first."""
+    found: History | None = st.session_state.setdefault("selections", {}).get(fingerprint)
+    return found
+
+
+def remember_history(fingerprint: str, new: History) -> None:
+    """Remember the selections of these images."""
+    st.session_state.setdefault("selections", {})[fingerprint] = new
+
+
+def turn() -> int:
+    """Return a number that is another one after each pick."""
+    return int(st.session_state.get("turn", 0))
+
+
+def next_turn() -> None:
+    """Count a pick, whether or not it changed the selection."""
+    st.session_state["turn"] = turn() + 1
+
+
+def picked_in_order(fingerprint: str, rows: list[int]) -> list[int]:
+    """Return rows in the order in which they came into the selection."""
+    known = history(fingerprint)
+    order: list[int] = []
+    for step in () if known is None else known.steps[: known.at + 1]:
+        bits = np.frombuffer(step, np.uint8)
+        inside = {row for row in rows if bits[row >> 3] >> (row & 7) & 1}
+        order = [row for row in order if row in inside] + sorted(inside - set(order))
+    return [row for row in order if row in set(rows)] or rows
+
+
+def place_on_map(at: tuple[str, tuple[float, ...]] | None) -> None:
+    """Note the model and the place on the map of a picture that was uploaded, and show it there."""
+    if at != st.session_state.get("placed"):
+        st.session_state["placed"] = at
+        st.rerun()
+
+
+def placed(model: str, dimensions: int) -> tuple[float, ...] | None:
+    """Return where a picture that was uploaded belongs on a map of this model, or None."""
+    found: tuple[str, tuple[float, ...]] | None = st.session_state.get("placed")
+    return found[1] if found is not None and found[0] == model and len(found[1]) == dimensions else None
+
+
+def cells(key: str) -> list[tuple[int, str]]:
+    """Return row and column of the cells that are selected in a table."""
+    return list(st.session_state[key]["selection"].get("cells", ()))
+
+
+def open_image(row: int | None) -> None:
+    """Note which image is to be shown large; None for none."""
+    st.session_state["opened"] = row
+
+
+def opened_image() -> int | None:
+    """Return the row of the image that is to be shown large, or None."""
+    found: int | None = st.session_state.get("opened")
+    return found
+
+
+def address(name: str) -> str | None:
+    """Return a part of the page's address."""
+    found: str | None = st.query_params.get(name)
+    return found
+
+
+def change_address(name: str, new: str | None) -> None:
+    """Set a part of the page's address; None takes it off."""
+    if new is not None:
+        st.query_params[name] = new
+    elif name in st.query_params:
+        del st.query_params[name]
 
 
 def remember_pages(**pages: StreamlitPage) -> None:

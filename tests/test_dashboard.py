@@ -101,6 +101,16 @@ def buttons(at):
     return {item.proto.label for item in at.get("download_button")}
 
 
+def press(at, key):
+    return next(item for item in at.button if item.key == key).click().run()
+
+
+def search(at, text):
+    """Select the images whose id or label holds a text."""
+    next(item for item in at.text_input if item.label.startswith("Search")).set_value(text).run()
+    return press(at, "pick.search")
+
+
 def metric(at, label):
     return next((item.value for item in at.metric if item.label == label), None)
 
@@ -139,12 +149,12 @@ def test_a_path_that_is_not_there_is_one_sentence_and_the_sidebar_stays(path, se
     assert at.sidebar.selectbox[0].label == "Data set"
 
 
-def test_a_selection_shows_its_pictures_and_escapes_their_names(tmp_path):
+def test_a_selection_shows_its_pictures():
     at = page().run()
-    at.session_state["map"] = {"selection": {"kind": "point", "row": 7}}
-    at.run()
+    search(at, "4999")
     assert not at.exception
-    assert "1 selected" in texts(at)
+    assert "1 of 5,000 selected" in texts(at)
+    assert "1 to 1 of 1 selected images" in texts(at)
 
 
 def test_images_without_a_model_lead_to_training(tmp_path):
@@ -448,3 +458,105 @@ def test_the_sidebar_says_exactly_what_a_recipe_says(name):
     recipe = RECIPES[name]
     assert not at.exception
     assert at.session_state["made"] == (recipe.reduction, recipe.projection, recipe.cluster, recipe.known)
+
+
+def test_a_selection_is_undone_redone_inverted_and_cleared():
+    at = search(page().run(), "4999")
+    search(at, "499")
+    count = sum("499" in str(i) for i in range(5000))
+    assert f"{count} of 5,000 selected" in texts(at)
+    press(at, "selection.Invert")
+    assert f"{5000 - count:,} of 5,000 selected" in texts(at)
+    press(at, "selection.Undo")
+    press(at, "selection.Undo")
+    assert "1 of 5,000 selected" in texts(at)
+    press(at, "selection.Redo")
+    assert f"{count} of 5,000 selected" in texts(at)
+    press(at, "selection.Clear")
+    assert "None of 5,000 images selected" in texts(at)
+    assert "selection" not in at.query_params
+
+
+def test_a_selection_survives_other_clusters_and_a_reload_by_its_address(tmp_path):
+    at = search(page().run(), "4999")
+    next(item for item in at.sidebar.slider if item.label.startswith("k ")).set_value(5).run()
+    assert "1 of 5,000 selected" in texts(at)
+    key = "".join(at.query_params["selection"])
+    again = page()
+    again.query_params["selection"] = key
+    assert "1 of 5,000 selected" in texts(again.run())
+    for wrong in ("0" * 32, "../../etc", key * 40):
+        other = page()
+        other.query_params["selection"] = wrong
+        other.run()
+        assert not other.exception and "images selected" in texts(other)
+
+
+def test_a_selection_of_other_images_is_not_taken_over():
+    at = search(page().run(), "4999")
+    key = "".join(at.query_params["selection"])
+    again = page()
+    again.query_params["selection"] = key
+    again.session_state["set.data"] = "emoji"
+    settled(again.run(), lambda at: "images selected" in texts(at))
+
+
+def test_groups_and_numbers_select_and_add():
+    at = page().run()
+    select(at, "By column").select("Label").run()
+    next(item for item in at.multiselect if item.label == "is one of").set_value(["3", "5"]).run()
+    press(at, "pick.values")
+    assert "1,000 of 5,000 selected" in texts(at)
+    at.session_state["set.pick.mode"] = "add"
+    select(at, "By column").select("Reconstruction error").run()
+    low = next(item for item in at.number_input if item.label == "from")
+    low.set_value(0.02).run()
+    press(at, "pick.values")
+    from dashboard import results
+
+    (errors,) = [entry for entry in [results.store().get("latents", key) for key in latents_keys()] if entry]
+    labels = np.load(Path(__file__).parents[1] / "assets" / "digits" / "images.npz")["y"]
+    expected = int((np.isin(labels, (3, 5)) | (errors.arrays["errors"] >= 0.02)).sum())
+    assert f"{expected:,} of 5,000 selected" in texts(at)
+
+
+def latents_keys():
+    """Keys of the digits' latents, which come with the sample."""
+    root = Path(__file__).parents[1] / "assets" / "store" / "latents"
+    return [path.name for path in root.iterdir() if "digits" in (path / "entry.json").read_text()]
+
+
+def test_the_table_sorts_all_rows_not_only_those_of_a_page():
+    at = page().run()
+    at.session_state["set.panel"] = "Table"
+    at.run()
+    select(at, "Sort all rows by").select("error").run()
+    next(item for item in at.toggle if item.label == "Largest first").set_value(True).run()
+    (frame,) = [item.value for item in at.dataframe if "error" in item.value]
+    assert len(frame) == 500 and frame["error"].is_monotonic_decreasing
+    from dashboard import results
+
+    errors = results.store().get("latents", latents_keys()[0]).arrays["errors"]
+    np.testing.assert_allclose(frame["error"], np.sort(errors)[::-1][:500])
+    assert "Rows 1 to 500 of 5,000 images." in texts(at)
+
+
+def test_every_panel_has_an_empty_and_a_filled_state():
+    at = page().run()
+    for name, empty, filled in (
+        ("Neighbours", "Select one image or several", "Nearest to 4999, which is left out."),
+        ("Walks", "Select two images or more", "Select two images or more"),
+    ):
+        at.session_state["set.panel"] = name
+        assert empty in texts(at.run())
+        search(at, "4999")
+        assert filled in texts(at)
+        press(at, "selection.Clear")
+    at.session_state["set.panel"] = "Walks"
+    search(at, "499")
+    assert "At each step" in texts(at)
+    for kind in ("around a cluster", "along a principal direction"):
+        select(at, "Walk").select(kind).run()
+        assert "At each step" in texts(at) and not at.exception
+    next(item for item in at.toggle if item.label.startswith("Centroids")).set_value(True).run()
+    assert "its medoid" in texts(at) and not at.exception

@@ -9,7 +9,7 @@ import pytest
 
 from core import figures, palettes
 from core.errors import ConfigError
-from core.figures import Category, MapSpec, Number, Selection
+from core.figures import Category, MapSpec, Number
 
 XY = np.array([[0, 0], [1, 0], [2, 0], [3, 0]], np.float32)
 ROWS = np.arange(4, dtype=np.int32)
@@ -38,7 +38,7 @@ def test_a_frame_holds_what_went_in():
     assert header["color"]["names"] == ["a", "b</script>", "(none)"]
     assert header["color"]["colors"] == [*palettes.categorical(2), palettes.MISSING]
     assert [field["title"] for field in header["fields"]] == ["Label", "Error"]
-    np.testing.assert_array_equal(arrays["field0"], [0, 1, 1, -1])
+    np.testing.assert_array_equal(arrays["field0"], [0, 1, 1, 2])  # past the last name
     np.testing.assert_array_equal(arrays["field1"], ERROR.values)
 
 
@@ -91,38 +91,9 @@ def test_a_sample_is_seeded_and_in_order():
     np.testing.assert_array_equal(first, figures.sample(1000, 10))
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        None, 5, "lasso", [], {}, {"kind": "all"}, {"kind": "point"}, {"kind": "point", "row": -1},
-        {"kind": "point", "row": True}, {"kind": "point", "row": "1"}, {"kind": "box", "x": [1], "y": [1]},
-        {"kind": "lasso", "x": [0, 1, float("nan")], "y": [0, 1, 2]}, {"kind": "lasso", "x": "012", "y": "012"},
-        {"kind": "lasso", "x": [0, 1, 2], "y": [0, 1]}, {"kind": "lasso", "x": [0, 1, None], "y": [0, 1, 2]},
-        {"kind": "lasso", "x": [0.0] * 10_001, "y": [0.0] * 10_001},
-        {"kind": "lasso", "x": [0, 1, 2], "y": [0, 1, 2], "hidden": ["a"]}, {"kind": "none"},
-    ],
-)  # fmt: skip
-def test_what_is_no_selection_selects_nothing(value):
-    assert figures.selection_from(value) is None
-
-
-def test_a_point_and_a_box_select_their_rows():
-    point = figures.selection_from({"kind": "point", "row": 2})
-    np.testing.assert_array_equal(figures.rows_in(point, XY, ROWS, None), [2])
-    box = figures.selection_from({"kind": "box", "x": [2.5, 0.5], "y": [-1, 1], "hidden": []})
-    np.testing.assert_array_equal(figures.rows_in(box, XY, ROWS, None), [1, 2])
-    np.testing.assert_array_equal(figures.rows_in(box, XY, ROWS + 10, None), [11, 12])
-
-
-def test_a_lasso_may_be_hollow_and_passes_over_hidden_groups():
-    # A "U": both arms inside, the notch between them outside.
-    lasso = Selection("lasso", x=(-1, 4, 4, 2.5, 2.5, 0.5, 0.5, -1), y=(-1, -1, 3, 3, 1, 1, 3, 3))
-    points = np.array([[0, 2], [1.5, 2], [3, 2], [1.5, 0], [5, 0]], np.float32)
-    rows = np.arange(5, dtype=np.int32)
-    np.testing.assert_array_equal(figures.rows_in(lasso, points, rows, None), [0, 2, 3])
-    hidden = replace(lasso, hidden=(1,))
-    np.testing.assert_array_equal(figures.rows_in(hidden, points, rows, np.array([0, 0, 1, 1, 0])), [0])
-
-
-def test_nothing_selected_is_no_rows():
-    assert len(figures.rows_in(Selection("none"), XY, ROWS, None)) == 0
+def test_equal_columns_are_equal_bytes_so_that_a_colour_already_sent_is_not_sent_again():
+    _, by_label = figures.parts(SPEC)
+    assert by_label["group"].dtype == np.uint8
+    assert by_label["group"].tobytes() == by_label["field0"].tobytes()
+    _, by_error = figures.parts(replace(SPEC, color=ERROR))
+    assert by_error["value"].tobytes() == by_label["field1"].tobytes()

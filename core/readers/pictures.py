@@ -1,5 +1,6 @@
 """One picture file to a small array: a header looked at first, then decoded, turned upright and fitted."""
 
+import io
 import struct
 import zlib
 from dataclasses import dataclass
@@ -95,6 +96,22 @@ def read_picture(path: Path, frame: Frame, large: Lock) -> np.ndarray:
             if image.width * image.height > LARGE_PIXELS:
                 with large:
                     return _decode(image, frame)
+            return _decode(image, frame)
+    except Image.DecompressionBombError as error:
+        raise DataError(_too_large()) from error
+    except _BROKEN as error:
+        raise DataError(_reason(error)) from error
+
+
+def read_bytes(content: bytes, frame: Frame) -> np.ndarray:
+    """Decode a picture that is in memory, as `read_picture` does a file.
+
+    Raises
+    ------
+    DataError : it cannot be decoded; the text is the bare reason.
+    """
+    try:
+        with _open(io.BytesIO(content)) as image:
             return _decode(image, frame)
     except Image.DecompressionBombError as error:
         raise DataError(_too_large()) from error

@@ -65,3 +65,54 @@ function describePoint(frame, i) {
   });
   return { row, id: header.ids ? String(header.ids[i]) : String(row), fields };
 }
+
+const KEPT_ARRAYS = 96; // of those fetched before
+const fetchedArrays = new Map();
+
+/** Fetch a file of an array or of JSON once; the file's name stands for its content. */
+function fetchOnce(url, read) {
+  if (!fetchedArrays.has(url)) {
+    const loading = fetch(url).then((response) => {
+      if (!response.ok) throw new Error(`${url} (${response.status})`);
+      return read(response);
+    });
+    loading.catch(() => fetchedArrays.delete(url));
+    fetchedArrays.set(url, loading);
+    if (fetchedArrays.size > KEPT_ARRAYS) fetchedArrays.delete(fetchedArrays.keys().next().value);
+  }
+  return fetchedArrays.get(url);
+}
+
+/**
+ * Complete a frame whose arrays and ids lie in files; those that are here already are not fetched again.
+ * @param {object} header  as `Frame`'s, each array with its `file`, and `ids` perhaps one, too
+ * @param {(file: string) => string} urlOf
+ * @returns {Promise<Frame>}
+ */
+async function fetchFrame(header, urlOf) {
+  const names = Object.keys(header.arrays);
+  const buffers = names.map((name) => fetchOnce(urlOf(header.arrays[name].file), (r) => r.arrayBuffer()));
+  const ids = header.ids?.file ? fetchOnce(urlOf(header.ids.file), (r) => r.json()) : header.ids;
+  const arrays = {};
+  for (const [k, buffer] of (await Promise.all(buffers)).entries()) {
+    arrays[names[k]] = new ARRAY_TYPES[header.arrays[names[k]].dtype](buffer);
+  }
+  return { header: { ...header, ids: await ids }, arrays };
+}
+
+/** Bits in base64, the first in the lowest bit of the first byte, as `core.selection.packed` writes them; null for none. */
+function decodeBits(text) {
+  return text ? Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)) : null;
+}
+
+/** How many bits are set. */
+function countBits(bits) {
+  let count = 0;
+  for (let byte of bits) for (; byte; byte &= byte - 1) count++;
+  return count;
+}
+
+/** Whether a row's bit is set. */
+function hasBit(bits, row) {
+  return (bits[row >> 3] >> (row & 7)) & 1;
+}

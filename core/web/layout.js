@@ -2,6 +2,8 @@
 
 const FONT = 'system-ui, "Source Sans", sans-serif';
 
+let redraws = 0;
+
 const START_CAMERA = { eye: { x: 1.2, y: 1.2, z: 0.8 } };
 
 /** Colours of the page around an element: of its text, and a faint one for grid lines. */
@@ -16,8 +18,9 @@ function themeOf(element) {
  * @param {Frame} frame
  * @param {{text: string, grid: string}} theme
  * @param {object|undefined} camera  of the map drawn before, when the view is to be kept
+ * @param {string} selected  stands for the selection: with another one, outlines that were drawn go
  */
-function buildLayout(frame, theme, camera) {
+function buildLayout(frame, theme, camera, selected = "") {
   const { header } = frame;
   const axis = (title) => ({
     title: { text: plain(title), font: { size: 12 } },
@@ -29,7 +32,7 @@ function buildLayout(frame, theme, camera) {
   const layout = {
     autosize: true,
     uirevision: header.view_key,
-    selectionrevision: header.key,
+    selectionrevision: `${header.key} ${selected} ${redraws++}`,
     selections: [],
     hovermode: "closest",
     hoverdistance: 12,
@@ -44,7 +47,7 @@ function buildLayout(frame, theme, camera) {
       uirevision: `${header.dim} ${header.color.title} ${(header.color.names ?? []).length}`,
       itemsizing: "constant",
       bgcolor: "rgba(0,0,0,0)",
-      groupclick: "toggleitem",
+      groupclick: header.dim === 3 ? "togglegroup" : "toggleitem",
     },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: theme.text, activecolor: "#0072b2", uirevision: header.dim },
     newselection: { line: { color: theme.text, width: 1.5 } },
@@ -61,14 +64,21 @@ function buildLayout(frame, theme, camera) {
   return layout;
 }
 
+const LASSO_ICON = {
+  width: 24,
+  height: 24,
+  path: "M12 3C6.5 3 2 6 2 10c0 2.5 1.7 4.6 4.3 5.800-.2 1.7-.9 3.2-2.3 4.2l1.3 1.5c2-1.4 2.9-3.3 3-5.2 1.2.2 2.4.4 3.7.4 5.500 0 10-3 10-6.700S17.500 3 12 3zm0 2c4.4 0 8 2.2 8 5s-3.600 5-8 5-8-2.200-8-5 3.600-5 8-5z",
+};
+
 /** Buttons and behaviour of the plot. */
-function plotConfig() {
+function plotConfig(lassoIn3d, dim) {
   return {
     responsive: false, // a ResizeObserver does this, also when the window stays as it is
     displaylogo: false,
     scrollZoom: true,
     doubleClick: "reset+autosize",
     modeBarButtonsToRemove: ["autoScale2d", "hoverClosest3d", "resetCameraLastSave3d", "sendChartToCloud"],
+    modeBarButtonsToAdd: dim !== 3 ? [] : [{ name: "lasso3d", title: "Select what you draw around (drag; shift adds, alt removes)", icon: LASSO_ICON, click: lassoIn3d }],
     toImageButtonOptions: { format: "png", scale: 2, filename: "embedding-explorer" },
   };
 }

@@ -1,6 +1,7 @@
 /** A map in an element: draws frames, keeps zoom and camera, follows the element's size. */
 
 const PRELOADED = 4; // sheets
+const NOTHING = { bits: null, mark: null, text: "" };
 
 /** Wait until the browser has painted, so that a dragged slider skips to its newest frame. */
 function painted() {
@@ -14,7 +15,7 @@ function painted() {
  * @param {HTMLElement} root  emptied and filled with the map
  * @param {{plotly: () => Promise<object>, sheet: (page: number) => string,
  *          select: ((selection: object) => void)|null}} options
- * @returns {{draw(bytes: Uint8Array): void, options: object, destroy(): void}}
+ * @returns {{draw(frame: Frame, selected?: {bits: Uint8Array|null, text: string}): void, options: object, destroy(): void}}
  */
 function mountMap(root, options) {
   const plot = document.createElement("div");
@@ -28,7 +29,8 @@ function mountMap(root, options) {
   message.className = "ee-message";
   message.textContent = "Drawing the map …";
   root.classList.add("ee-map");
-  root.replaceChildren(plot, ring, message);
+  const lasso3d = screenLasso(plot, (pick) => select({ ...pick, hidden: hiddenGroups(plot, shown) }));
+  root.replaceChildren(plot, lasso3d.element, ring, message);
 
   const card = hoverCard((page) => options.sheet(page));
   let Plotly = null;
@@ -36,6 +38,8 @@ function mountMap(root, options) {
   let observer = null;
   let next = null; // newest frame that is not drawn yet
   let shown = null; // frame on screen
+  let selected = NOTHING; // what the newest frame asks for
+  let marked = null; // selection on screen; null when the plot shows one of its own
   let members = [];
   let text = ""; // colour of the page's text when last drawn
   let chain = Promise.resolve();
@@ -48,23 +52,26 @@ function mountMap(root, options) {
     const frame = next;
     next = null;
     const theme = themeOf(root);
-    if (frame.header.key === shown?.header.key && theme.text === text) return;
+    const wanted = selected;
+    if (frame.header.key === shown?.header.key && theme.text === text && wanted.text === marked) return;
     Plotly ??= await options.plotly();
     text = theme.text;
     card.element.dataset.theme = theme.dark ? "dark" : "light";
     const same = shown?.header.view_key === frame.header.view_key && shown?.header.dim === frame.header.dim;
     const camera = same ? plot.layout?.scene?.camera : undefined;
-    const built = buildTraces(frame, theme);
+    const built = buildTraces(frame, theme, wanted.bits);
     card.hide();
     ring.hidden = true;
     if (shown && shown.header.dim !== frame.header.dim) release();
-    await Plotly.react(plot, [...built.traces, ...symbolLegend(frame, theme)], buildLayout(frame, theme, camera), plotConfig());
+    await Plotly.react(plot, [...built.traces, ...symbolLegend(frame, theme), ...markTrace(frame, wanted.mark, theme)], buildLayout(frame, theme, camera, wanted.text), plotConfig(lasso3d.toggle, frame.header.dim));
     shown = frame;
+    marked = wanted.text;
     members = built.members;
     message.hidden = true;
     attach();
     await painted();
     root.dataset.drawn = frame.header.key;
+    root.dataset.selected = wanted.bits ? countBits(wanted.bits) : "";
   }
 
   /** Fetch the pictures once the pointer is near them, not with the first view of the page. */
@@ -77,7 +84,7 @@ function mountMap(root, options) {
   /** Listen to the plot, once it is one. */
   function attach() {
     if (detach) return;
-    detach = attachPicking(plot, { frame: () => shown, index, card, ring, select: (value) => options.select?.(value) });
+    detach = attachPicking(plot, { frame: () => shown, index, card, ring, select, radius: () => options.radius ?? 0 });
     observer = new ResizeObserver(() => {
       const full = plot._fullLayout;
       if (!full || !plot.offsetWidth) return;
@@ -89,13 +96,22 @@ function mountMap(root, options) {
     plot.addEventListener("pointerenter", preload);
   }
 
+  /** Tell the page what was picked; what the plot marks by itself lasts until the page answers. */
+  function select(pick) {
+    if (pick.kind === "clear" && !selected.bits) return;
+    marked = null;
+    options.select?.({ mode: options.mode ?? "replace", ...pick });
+  }
+
   function enqueue(frame) {
     next = frame;
-    chain = chain.then(drawNewest).catch((error) => {
-      console.error(error);
-      message.hidden = false;
-      message.textContent = `The map could not be drawn: ${error.message}`;
-    });
+    chain = chain.then(drawNewest).catch(fail);
+  }
+
+  function fail(error) {
+    console.error(error);
+    message.hidden = false;
+    message.textContent = `The map could not be drawn: ${error.message}`;
   }
 
   function release() {
@@ -109,7 +125,12 @@ function mountMap(root, options) {
   root.eeMap = { gd: plot, pointOf: (row) => pointOf(members, shown, row) };
   return {
     options,
-    draw: (bytes) => enqueue(decodeFrame(bytes)),
+    fail,
+    draw(frame, marks = NOTHING) {
+      selected = marks;
+      if (frame.header.dim !== 3) lasso3d.stop();
+      enqueue(frame);
+    },
     destroy() {
       gone = true;
       release();

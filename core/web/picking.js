@@ -6,7 +6,7 @@ const CLICK_PX = 5; // a pointer that moved further was a drag
  * Attach the events of a plot.
  * @param {HTMLElement} plot  Plotly's element
  * @param {{frame: () => Frame, index: (point: object) => number, card: object, ring: HTMLElement,
- *          select: ((selection: object) => void)|null}} on
+ *          select: (pick: object) => void, radius: () => number}} on
  * @returns {() => void} detach
  */
 function attachPicking(plot, on) {
@@ -27,8 +27,13 @@ function attachPicking(plot, on) {
     on.card.show(describePoint(on.frame(), i), header.image, pointerOf(event, point, plot));
     moveRing(on.ring, plot, point, header.dim);
   };
-  const send = (selection) => on.select?.(selection);
-  const pick = (i) => i >= 0 && send({ kind: "point", row: on.frame().arrays.row[i] });
+  const send = (pick) => on.select({ ...pick, ...modeOf(pressed) });
+  const pick = (i) => {
+    if (i < 0) return;
+    const row = on.frame().arrays.row[i];
+    const radius = on.radius();
+    send(radius > 0 ? { kind: "radius", row, radius, hidden: hiddenGroups(plot, on.frame()) } : { kind: "point", row });
+  };
   const click = (event) => on.frame().header.dim === 2 && event.points?.[0] && pick(on.index(event.points[0]));
   const selected = (event) => {
     if (!event) return;
@@ -36,13 +41,12 @@ function attachPicking(plot, on) {
     if (event.lassoPoints) send({ kind: "lasso", x: [...event.lassoPoints.x], y: [...event.lassoPoints.y], hidden });
     else if (event.range) send({ kind: "box", x: [...event.range.x], y: [...event.range.y], hidden });
   };
-  const deselect = () => send({ kind: "none" });
+  const deselect = () => on.select({ kind: "clear" });
   // gl3d emits clicks while any button is down and misses fast ones: take the pointer and the hovered point instead.
-  const down = (event) => (pressed = { x: event.clientX, y: event.clientY, i: hovered });
+  const down = (event) => (pressed = { x: event.clientX, y: event.clientY, i: hovered, ...heldKeys(event) });
   const up = (event) => {
     const still = pressed && Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y) < CLICK_PX;
     if (still && on.frame().header.dim === 3) pick(pressed.i);
-    pressed = null;
   };
   const key = (event) => event.key === "Escape" && (leave(), deselect());
 
@@ -60,6 +64,16 @@ function attachPicking(plot, on) {
     plot.removeEventListener("pointerleave", leave);
     plot.removeEventListener("keydown", key);
   };
+}
+
+/** The keys that change what a pick does: shift adds to the selection, alt takes away from it. */
+function heldKeys(event) {
+  return { add: event.shiftKey, remove: event.altKey };
+}
+
+function modeOf(keys) {
+  if (keys?.add) return { mode: "add" };
+  return keys?.remove ? { mode: "remove" } : {};
 }
 
 /** Where the pointer is, in client px; a 3-D hover has no event of its own but the point's box. */

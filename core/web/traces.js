@@ -57,9 +57,10 @@ function colorBar(frame, indices, theme) {
 /**
  * @param {Frame} frame
  * @param {{text: string, grid: string}} theme
+ * @param {Uint8Array|null} bits  of the rows that are selected; null when none are
  * @returns {{traces: object[], members: Uint32Array[]}} traces, and of each the frame indices of its points
  */
-function buildTraces(frame, theme) {
+function buildTraces(frame, theme, bits = null) {
   const { header, arrays } = frame;
   const members = membersOf(frame);
   const traces = members.map((indices, k) => {
@@ -76,11 +77,44 @@ function buildTraces(frame, theme) {
       showlegend: !number && indices.length > 0,
     };
     if (header.dim === 3) trace.z = take(arrays.z, indices);
-    else trace.unselected = { marker: { opacity: Math.min(0.12, header.opacity) } };
+    else {
+      trace.unselected = { marker: { opacity: Math.min(0.12, header.opacity) } };
+      trace.selectedpoints = bits ? selectedOf(indices, arrays.row, bits) : null;
+    }
     if (number && k === 0) Object.assign(trace.marker, colorBar(frame, indices, theme));
     return trace;
   });
-  return { traces, members };
+  return bits && header.dim === 3 ? faded(traces, members, arrays.row, bits, theme) : { traces, members };
+}
+
+/** Numbers of a trace's points that are selected. */
+function selectedOf(indices, row, bits) {
+  const found = [];
+  for (let k = 0; k < indices.length; k++) if (hasBit(bits, row[indices[k]])) found.push(k);
+  return found;
+}
+
+/** In 3-D, which knows no selected points: each trace as two, the rest of it in a faint colour. */
+function faded(traces, members, row, bits, theme) {
+  const bright = [], faint = [], own = [], rest = [];
+  traces.forEach((trace, k) => {
+    const chosen = selectedOf(members[k], row, bits);
+    const inside = new Set(chosen);
+    const others = Array.from(members[k].keys()).filter((i) => !inside.has(i));
+    const of = (which, marker) => ({
+      ...trace,
+      ...Object.fromEntries(["x", "y", "z"].map((axis) => [axis, take(trace[axis], which)])),
+      legendgroup: `group ${k}`,
+      marker: { ...trace.marker, ...marker, ...(Array.isArray(trace.marker.symbol) && { symbol: which.map((i) => trace.marker.symbol[i]) }) },
+    });
+    const colors = ArrayBuffer.isView(trace.marker.color) ? { color: take(trace.marker.color, chosen) } : {};
+    bright.push(of(chosen, colors));
+    const { colorbar, colorscale, cmin, cmax, ...plainMarker } = of(others, { color: theme.dark ? "#454545" : "#dcdcdc" }).marker;
+    faint.push({ ...of(others, {}), marker: plainMarker, showlegend: false });
+    own.push(take(members[k], chosen));
+    rest.push(take(members[k], others));
+  });
+  return { traces: [...bright, ...faint], members: [...own, ...rest] };
 }
 
 /** Traces that only explain the shapes in the legend. */
@@ -100,4 +134,20 @@ function symbolLegend(frame, theme) {
     ...(k === 0 ? { legendgrouptitle: { text: plain(symbol.title) } } : {}),
     marker: { symbol: shapes[k % shapes.length], color: theme.text, size: 7 },
   }));
+}
+
+/** A star where something belongs that is not one of the images. */
+function markTrace(frame, mark, theme) {
+  if (!mark || mark.length !== frame.header.dim) return [];
+  const [x, y, z] = mark;
+  return [{
+    type: frame.header.dim === 3 ? "scatter3d" : "scattergl",
+    mode: "markers",
+    name: "uploaded picture",
+    x: [x],
+    y: [y],
+    ...(z === undefined ? {} : { z: [z] }),
+    hoverinfo: "skip",
+    marker: { symbol: frame.header.dim === 3 ? "diamond" : "star", size: frame.header.dim === 3 ? 9 : 20, color: theme.text, line: { width: 1.5, color: "#d55e00" } },
+  }];
 }

@@ -1,20 +1,26 @@
-"""The map as a Streamlit component: frames go to the browser as bytes, a selection comes back."""
+"""The map as a Streamlit component: its numbers are files the browser fetches once, a pick comes back."""
 
+import base64
 import gzip
+import hashlib
 import json
-import struct
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
+import numpy as np
 import streamlit as st
 from streamlit.components.v1 import declare_component
 
-from core import web
-from core.figures import Selection, selection_from
+from core import figures, web
+from core.figures import MapSpec
+from core.selection import Mode, Pick, packed, pick_from
 
 _HTML = '<div class="ee-root"></div>'
 # The map fills what the page's header and the numbers leave of the window.
-_CSS = ".ee-root { height: calc(100vh - 190px); min-height: 460px; }"
+_CSS = ".ee-root { height: calc(100vh - 250px); min-height: 420px; }"
+MAX_BYTES = 400_000_000  # of the files of maps drawn before
 
 
 @st.cache_resource
@@ -25,37 +31,101 @@ def _plotly_folder() -> Path:
     return folder
 
 
-def _route(name: str, folder: Path) -> str:
+@st.cache_resource
+def _arrays_folder() -> Path:
+    return Path(mkdtemp(prefix="embedding-explorer-maps-"))
+
+
+def route(name: str, folder: Path) -> str:
     """Return the address, relative to the page, under which Streamlit serves a folder's files."""
     return f"component/{declare_component(name, path=str(folder)).name}/"
 
 
-def scatter(frame: bytes, *, sheets: Path, key: str) -> Selection | None:
-    """Draw a map and return what is selected on it.
+def scatter(
+    spec: MapSpec,
+    *,
+    sheets: Path,
+    key: str,
+    selected: np.ndarray,
+    on_pick: Callable[[Pick], None],
+    mode: Mode = "replace",
+    radius: float = 0.0,
+    turn: int = 0,
+    mark: tuple[float, ...] | None = None,
+) -> None:
+    """Draw a map.
 
     Parameters
     ----------
-    frame : what `core.figures.encode` returns.
     sheets : folder of sprite sheets `0.webp`, `1.webp`, …
+    selected : bool (n,) over all images; the others are faint when there are any.
+    on_pick : called before the page runs again with what was drawn on the map.
+    mode : of a pick without a held key. radius : above 0, a click picks all points so near, in map units.
+    mark : a place on the map that gets a star.
+    turn : another number makes the browser mark the selection anew.
     """
     javascript = web.script() + "\n" + (Path(__file__).with_name("scatter.js")).read_text("utf-8")
     component = st.components.v2.component(
         "embedding_explorer_map", html=_HTML, css=web.style() + _CSS, js=javascript, isolate_styles=False
     )
-    addresses = {
-        "plotly": _route("plotly", _plotly_folder()) + "plotly.min.js.gz",
-        "sheets": _route(f"sheets_{sheets.name}", sheets),
+    data = {
+        "plotly": route("plotly", _plotly_folder()) + "plotly.min.js.gz",
+        "sheets": route(f"sheets_{sheets.name}", sheets),
+        "arrays": route("maps", _arrays_folder()),
+        "header": served(spec, _arrays_folder()),
+        "selected": base64.b64encode(packed(selected).tobytes()).decode() if selected.any() else "",
+        "mode": mode,
+        "radius": radius,
+        "turn": turn,
+        "mark": mark,
     }
-    result = component(data=_envelope(addresses, frame), key=key, on_selection_change=_ignore)
-    return selection_from(result.get("selection"))
+
+    def picked() -> None:
+        pick = pick_from(st.session_state[key].get("pick"))
+        if pick is not None:
+            on_pick(pick)
+
+    component(data=data, key=key, on_pick_change=picked)
 
 
-def _envelope(addresses: dict[str, str], frame: bytes) -> bytes:
-    """Put addresses before a frame, as `[u32 length][JSON][frame]`: only bytes alone reach the browser unencoded."""
-    head = json.dumps(addresses).encode()
-    head += b" " * (-len(head) % 4)
-    return struct.pack("<I", len(head)) + head + frame
+def served_bytes(content: bytes, kind: str) -> str:
+    """Serve some bytes as a file of this ending, and return its address."""
+    return route("maps", _arrays_folder()) + _write(_arrays_folder(), content, kind)
 
 
-def _ignore() -> None:
-    """Do nothing: the callback only makes Streamlit run the page again."""
+def served(spec: MapSpec, folder: Path) -> dict[str, Any]:
+    """Write a map's arrays as files named after their content, and return its header with these names.
+
+    A browser that has a file does not ask for it again: another colour of the same dots is only that colour's numbers.
+    """
+    header, arrays = figures.parts(spec)
+    there: dict[str, Any] = {
+        name: {"dtype": array.dtype.name, "length": len(array), "file": _write(folder, array.tobytes(), "bin")}
+        for name, array in arrays.items()
+    }
+    if header["ids"] is not None:
+        header["ids"] = {"file": _write(folder, json.dumps(header["ids"]).encode(), "json")}
+    _drop_old(folder)
+    return header | {"arrays": there}
+
+
+def _write(folder: Path, content: bytes, kind: str) -> str:
+    path = folder / f"{hashlib.blake2b(content, digest_size=12).hexdigest()}.{kind}"
+    if path.exists():
+        path.touch()
+    else:
+        temporary = Path(f"{path}.{id(content):x}.part")
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    return path.name
+
+
+def _drop_old(folder: Path) -> None:
+    files = sorted(
+        ((path.stat().st_mtime_ns, path.stat().st_size, path) for path in folder.glob("*.*")), reverse=True
+    )
+    total = 0
+    for _, size, path in files:
+        total += size
+        if total > MAX_BYTES:
+            path.unlink(missing_ok=True)

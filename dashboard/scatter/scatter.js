@@ -24,26 +24,24 @@ function loadPlotly(url) {
   return plotlyReady;
 }
 
-/** Take the addresses off the front of what Python sent. */
-function openEnvelope(data) {
-  const length = new DataView(data.buffer, data.byteOffset, data.byteLength).getUint32(0, true);
-  const addresses = JSON.parse(new TextDecoder().decode(data.subarray(4, 4 + length)));
-  return { ...addresses, frame: data.subarray(4 + length) };
-}
-
-export default function ({ data, parentElement, setStateValue }) {
-  const { plotly, sheets, frame } = openEnvelope(data);
+export default function ({ data, parentElement, setTriggerValue }) {
+  const { plotly, sheets, arrays, header, selected, mode, radius, turn, mark } = data;
   const root = parentElement.querySelector(".ee-root");
   let map = mounted.get(root);
   if (!map) {
     map = mountMap(root, { plotly: null, sheet: null, select: null });
     mounted.set(root, map);
   }
-  // Always the newest: addresses change with the data, and setStateValue closes over the current state.
+  // Always the newest: addresses change with the data, and setTriggerValue closes over the current state.
   map.options.plotly = () => loadPlotly(plotly);
   map.options.sheet = (page) => `${sheets}${page}.webp`;
-  map.options.select = (selection) => setStateValue("selection", selection);
-  map.draw(frame);
+  map.options.select = (pick) => setTriggerValue("pick", pick);
+  map.options.mode = mode;
+  map.options.radius = radius;
+  const call = (map.calls = (map.calls ?? 0) + 1);
+  fetchFrame(header, (file) => `${arrays}${file}`)
+    .then((frame) => call === map.calls && map.draw(frame, { bits: decodeBits(selected), mark, text: `${selected} ${turn} ${mark}` }))
+    .catch((error) => map.fail(error));
   // Streamlit also cleans up after a call that newer data overtook: only tear down once the element has left the page.
   return () =>
     setTimeout(() => {

@@ -1,6 +1,7 @@
 """Explore: where do images lie, which belong together, and which lie in the wrong place?"""
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,11 +12,22 @@ from core.config import PCAConfig, ProjectionConfig, ReductionConfig
 from core.errors import ConfigError, DataError
 from core.images import ImageSet
 from core.jobs import Job
-from core.plans import Plan, Results, StageName, TrainSpec
+from core.plans import Plan, Results, StageName, TrainSpec, some
 from core.projection import Projection
-from dashboard import components, learning, offers, results, selection, state, takeaway
+from core.selection import Pick, picked
+from dashboard import chosen, components, learning, offers, results, state, takeaway
+from dashboard.panels import charts, neighbours, pictures, table, toolbar, walks
 from dashboard.scatter import scatter
 from dashboard.sidebar import clusters, display, images, maps, models, recipe
+
+PANELS: Mapping[str, Callable[[Results], None]] = {
+    "Pictures": pictures.show,
+    "Table": table.show,
+    "Histograms": charts.show,
+    "Clusters × labels": charts.matrix,
+    "Neighbours": neighbours.show,
+    "Walks": walks.show,
+}
 
 
 @dataclass(frozen=True)
@@ -36,9 +48,9 @@ def show() -> None:
         return
     source, found = opened.chosen.source, opened.read.value
     with st.sidebar:
-        chosen = recipe.choose(opened)
-        ref = None if chosen is not None and chosen.ref is None else models.model(found, chosen)
-    if chosen is not None and chosen.ref is None:
+        of_recipe = recipe.choose(opened)
+        ref = None if of_recipe is not None and of_recipe.ref is None else models.model(found, of_recipe)
+    if of_recipe is not None and of_recipe.ref is None:
         _no_weights()
         return
     if ref is None:
@@ -50,13 +62,13 @@ def show() -> None:
         return
     with st.sidebar:
         reduction, projection = maps.projection(len(found), results.n_latents(trained.value))
-        cluster = clusters.cluster(found, None if chosen is None else chosen.recipe)
+        cluster = clusters.cluster(found, None if of_recipe is None else of_recipe.recipe)
         plan = Plan(source, ref, reduction, projection, cluster, clusters.known(found))
         texts = {choice.ref: choice.text for choice in offers.model_choices(found)}
         plan = replace(plan, others=clusters.ensemble(plan, tuple(texts), texts))
     scene = _scene(plan)
     if scene is not None:
-        _draw(scene, "default" if chosen is None else chosen.recipe.name)
+        _draw(scene, "default" if of_recipe is None else of_recipe.recipe.name)
 
 
 def _learn(plan: Plan) -> None:
@@ -195,8 +207,22 @@ def _area(scene: Scene, drawing: display.Display, job_name: str | None) -> None:
         st.caption(f"{len(spec.rows):,} of {report.size(shown):,} images are drawn in 3-D, chosen at random.")
     if shown.latents is not None and shown.latents.value.reconstructions is None:
         st.caption("A classifier makes no reconstructions: under the mouse is the image alone.")
-    chosen = scatter(figures.encode(spec), sheets=results.sheets_of(shown), key="map")
-    selection.show(shown, spec, chosen)
+    images = shown.images.value
+
+    def pick(drawn: Pick) -> None:
+        rows = picked(drawn, spec.coordinates, spec.rows, spec.groups)
+        chosen.pick(images, rows, drawn.mode)
+
+    toolbar.show(shown)
+    scatter(
+        spec, sheets=results.sheets_of(shown), key="map", selected=chosen.mask(images), on_pick=pick,
+        mode=toolbar.mode(), radius=toolbar.radius(), turn=state.turn(),
+        mark=state.placed(some(shown.model).value.fingerprint, report.dimensions(shown)),
+    )  # fmt: skip
+    name = st.segmented_control(
+        "Panel", tuple(PANELS), key=state.setting("panel", next(iter(PANELS)), PANELS), label_visibility="collapsed"
+    )
+    PANELS[name or next(iter(PANELS))](shown)
 
 
 def _meanwhile(scene: Scene) -> str:

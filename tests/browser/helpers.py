@@ -176,3 +176,37 @@ def screen(page, row: int) -> tuple[float, float]:
     """Return where a row's dot is, in client pixels."""
     x, y = page.evaluate(_SCREEN, row)
     return x, y
+
+
+def screens(page, rows) -> np.ndarray:
+    """Return where the dots of some rows are, in client pixels (n, 2)."""
+    return np.array(page.evaluate(f"(rows) => rows.map({_SCREEN})", [int(row) for row in rows]))
+
+
+def selected(page, other_than: str | None = None) -> int:
+    """Return how many images the map marks as selected, once that is another number than before."""
+    page.wait_for_function(
+        "(old) => { const s = document.querySelector('.ee-map')?.dataset.selected; return s !== undefined && s !== old; }",
+        arg=other_than,
+    )
+    return int(page.evaluate("document.querySelector('.ee-map').dataset.selected") or 0)
+
+
+def draw_box(page, left: float, top: float, right: float, bottom: float) -> None:
+    """Draw a closed line with the mouse along a box of client pixels."""
+    page.mouse.move(left, top)
+    page.mouse.down()
+    for x, y in ((right, top), (right, bottom), (left, bottom), (left, top)):
+        page.mouse.move(x, y, steps=6)
+    page.mouse.up()
+
+
+def panel(page, name: str) -> None:
+    """Choose a panel below the map."""
+    page.get_by_role("radio", name=name).or_(page.get_by_role("button", name=name, exact=True)).first.click()
+
+
+def gallery_rows(page, of: int = 1) -> list[int]:
+    """Return the rows that the gallery shows, in order, once there are at least `of`."""
+    page.wait_for_function("(n) => document.querySelectorAll('.ee-picture').length >= n", arg=of)
+    return page.evaluate("[...document.querySelectorAll('.ee-picture')].map((p) => Number(p.dataset.row))")

@@ -3,17 +3,11 @@
 import numpy as np
 import pytest
 
-from core import images, models, stages
-from core.images import SampleSource
-from core.plans import KeptModel
-from core.store import Store
 from tests.browser.helpers import (
     DRAWN,
     browser_page,
     card_pixels,
-    chromium,
     colors,
-    dashboard,
     hover_one_of,
     new_page,
     screen,
@@ -21,34 +15,6 @@ from tests.browser.helpers import (
 )
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
-
-
-@pytest.fixture(scope="module")
-def digits():
-    """The digits and what the shipped model makes of them."""
-    source = SampleSource("digits")
-    shipped = Store(images.assets_root() / "none", shipped=images.assets_root() / "store")
-    staged = stages.images(shipped, source)
-    model = stages.read_model(KeptModel("digits"))
-    assert isinstance(model, models.TrainedModel)
-    return staged.value, stages.latents(shipped, model, staged, source).value
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """A running dashboard."""
-    chromium()
-    with dashboard(tmp_path_factory.mktemp("dashboard")) as url:
-        yield url
-
-
-@pytest.fixture
-def page(address):
-    """A page with the first map drawn."""
-    with browser_page() as page:
-        page.goto(address)
-        page.wait_for_selector(DRAWN)
-        yield page
 
 
 def check_card(page, digits, row):
@@ -132,20 +98,6 @@ def test_k_slider_keeps_the_camera_in_3d(page):
     wait_drawn(page, key)
     page.wait_for_timeout(500)
     assert page.evaluate(eye) == pytest.approx(turned, abs=1e-3)
-
-
-def test_lasso_shows_a_gallery(page, digits):
-    x, y = screen(page, 100)
-    page.mouse.move(x - 25, y - 25)
-    page.mouse.down()
-    for dx, dy in ((25, -25), (25, 25), (-25, 25), (-25, -25)):
-        page.mouse.move(x + dx, y + dy, steps=5)
-    page.mouse.up()
-    page.wait_for_selector(".ee-gallery figure")
-    pictures = page.locator(".ee-gallery img")
-    assert pictures.count() >= 1
-    assert "100" in page.locator(".ee-gallery figcaption").all_inner_texts()[0] or pictures.count() > 1
-    assert page.get_by_text("selected").count() >= 1
 
 
 def test_downloaded_html_works_without_a_network(page, digits, tmp_path):

@@ -1,0 +1,79 @@
+"""The nearest images of a point in latent space."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from core.errors import ConfigError
+
+Distance = Literal["euclidean", "cosine"]
+ROWS = 20_000  # compared at a time, so that memory stays bounded
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """The nearest images: `rows` int64 (k,), nearest first, and their `distances` float32 (k,)."""
+
+    rows: np.ndarray
+    distances: np.ndarray
+
+
+def distances(latents: np.ndarray, point: np.ndarray, metric: Distance = "euclidean") -> np.ndarray:
+    """Return the distance of each image to a point, float32 (n,).
+
+    Parameters
+    ----------
+    latents : float32 (n, d). point : float32 (d,).
+    metric : "euclidean", or "cosine" = 1 - cosine of the angle, in [0, 2]; of a vector of zeros it is 1.
+    """
+    if point.shape != latents.shape[1:]:
+        raise ConfigError(f"A point among these latents needs {latents.shape[1]} numbers; it has {point.size}.")
+    found = np.empty(len(latents), np.float32)
+    point = point.astype(np.float64)
+    for start in range(0, len(latents), ROWS):
+        part = latents[start : start + ROWS].astype(np.float64)
+        if metric == "euclidean":
+            found[start : start + ROWS] = np.sqrt(np.square(part - point).sum(axis=1))
+            continue
+        norms = np.linalg.norm(part, axis=1) * np.linalg.norm(point)
+        cosine = np.divide(part @ point, norms, out=np.zeros(len(part)), where=norms > 0)
+        found[start : start + ROWS] = 1 - cosine
+    return found
+
+
+def nearest(
+    latents: np.ndarray,
+    point: np.ndarray,
+    k: int,
+    metric: Distance = "euclidean",
+    without: np.ndarray | None = None,
+) -> Neighbours:
+    """Return the k images nearest to a point, ties by row; fewer where there are not as many.
+
+    Parameters
+    ----------
+    without : rows that are left out, such as the image itself.
+    """
+    away = distances(latents, point, metric)
+    if without is not None:
+        away = away.copy()
+        away[without] = np.inf
+    k = min(k, int(np.isfinite(away).sum()))
+    rows = np.argpartition(away, k - 1)[:k] if 0 < k < len(away) else np.arange(len(away))
+    if 0 < k < len(away):  # ties at the end go to the first rows
+        rows = np.flatnonzero(away <= away[rows].max())
+    rows = rows[np.argsort(away[rows], kind="stable")][:k]
+    return Neighbours(rows, away[rows])
+
+
+def placed(latents: np.ndarray, coordinates: np.ndarray, point: np.ndarray, k: int = 10) -> np.ndarray:
+    """Return where a point belongs on a map, float32 (2 or 3,): the mean of its k nearest images, near ones weighing more.
+
+    Weights are 1 / distance, so that an image of the set lies on itself. The map is not made again.
+    """
+    found = nearest(latents, point, k)
+    if found.distances[0] == 0:
+        return np.asarray(coordinates[found.rows[0]], np.float32)
+    weights = 1.0 / found.distances.astype(np.float64)
+    return np.asarray((coordinates[found.rows] * weights[:, None]).sum(axis=0) / weights.sum(), np.float32)

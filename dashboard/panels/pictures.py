@@ -1,0 +1,116 @@
+"""The selected images in pages: original, reconstruction and difference; a click opens one large."""
+
+import numpy as np
+import streamlit as st
+
+from core import report, tables
+from core.figures import Category, Column
+from core.plans import Results
+from dashboard import chosen, components, state
+from dashboard.gallery import Item, gallery
+
+PAGE = 60
+PARTS = ("original", "reconstruction", "difference")
+DATA_ORDER = "as in the data set"
+
+
+def show(shown: Results) -> None:
+    """Draw the selected images, or all when none is selected."""
+    images = shown.images.value
+    mask = chosen.mask(images)
+    rows = np.flatnonzero(mask) if mask.any() else np.arange(len(images))
+    columns = {column.title: column for column in report.columns(shown)}
+    order, parts, side, down = st.columns([3, 4, 3, 2], vertical_alignment="bottom")
+    options = (DATA_ORDER, *columns)
+    by = order.selectbox("Sort by", options, key=state.setting("order", DATA_ORDER, options))
+    column = columns.get(by)
+    if column is not None:
+        upwards = isinstance(column, Category)
+        if order.toggle("Smallest first", key=state.setting(f"order.up.{upwards}", upwards)):
+            rows = rows[np.argsort(_values(column)[rows], kind="stable")]
+        else:
+            rows = rows[np.argsort(-_values(column)[rows], kind="stable")]
+    seen = seen_parts(shown, parts)
+    pixels = side.slider("Picture size", 24, 192, key=state.setting("gallery.side", 64), step=8, help="Pixels.")
+    down.download_button(
+        "Table CSV", lambda: tables.csv(tables.table(shown).iloc[rows]), "selection.csv", "text/csv", on_click="ignore",
+        icon=":material/download:", width="stretch", help="Of these images, in this order.",
+    )  # fmt: skip
+    pages = -(-len(rows) // PAGE)
+    page = 1
+    if pages > 1:
+        page = st.number_input(f"Page, 1 to {pages:,}", 1, pages, key=state.bounded("gallery.page", 1, 1, pages))
+    part = rows[(page - 1) * PAGE : page * PAGE]
+    st.caption(
+        f"{(page - 1) * PAGE + 1:,} to {(page - 1) * PAGE + len(part):,} of {len(rows):,} "
+        + ("selected images" if mask.any() else "images; select some to see only them")
+    )
+    items = [item(shown, int(row), seen, column) for row in part]
+    gallery(items, side=pixels, key="gallery", on_open=state.open_image)
+    row = state.opened_image()
+    if row is not None and row < len(images):
+        _large(shown, row)
+
+
+def seen_parts(shown: Results, place=st) -> tuple[str, ...]:  # type: ignore[no-untyped-def]
+    """Choose which pictures of an image are shown; only originals where there are no reconstructions."""
+    encoded = None if shown.latents is None else shown.latents.value
+    if encoded is None or encoded.reconstructions is None:
+        return PARTS[:1]
+    found = place.pills("Show", PARTS, selection_mode="multi", key=state.setting("gallery.parts", list(PARTS[:2])))
+    return tuple(name for name in PARTS if name in found) or PARTS[:1]
+
+
+def item(shown: Results, row: int, parts: tuple[str, ...], column: Column | None = None, *lines: str) -> Item:
+    """Return a gallery's item of one image, with the value of a column and further lines."""
+    images = shown.images.value
+    text = [images.ids[row], *lines]
+    told = []
+    if images.y is not None and images.y[row] >= 0:
+        told.append(f"label {images.classes[int(images.y[row])]}")
+    if shown.clustering is not None:
+        told.append(f"cluster {shown.clustering.value.labels[row]}")
+    text += [" · ".join(told)] if told else []
+    if column is not None and column.title not in ("Label", "Cluster"):
+        text.append(f"{column.title} {_written(column, row)}")
+    return Item(row, pictures(shown, row, parts), text)
+
+
+def pictures(shown: Results, row: int, parts: tuple[str, ...]) -> list[np.ndarray]:
+    """Return the pictures of an image, uint8 (h, w, c) each, in the order of `PARTS`."""
+    found = {"original": np.asarray(shown.images.value.x[row])}
+    encoded = None if shown.latents is None else shown.latents.value
+    if encoded is not None and encoded.reconstructions is not None:
+        made = np.asarray(encoded.reconstructions[row])
+        found["reconstruction"] = made
+        found["difference"] = np.abs(found["original"].astype(np.int16) - made).astype(np.uint8)
+    return [found[name] for name in parts if name in found]
+
+
+@st.dialog("Image", width="large", on_dismiss=lambda: state.open_image(None))
+def _large(shown: Results, row: int) -> None:
+    images = shown.images.value
+    found = pictures(shown, row, PARTS)
+    st.markdown(f"**{components.plain(images.ids[row])}**")
+    for name, place, picture in zip(PARTS, st.columns(3), found, strict=False):
+        place.html(f'<img class="ee-large" alt="{name}" src="{components.data_uri([picture])}">')
+        place.caption(name)
+    values = tables.table(shown).iloc[row]
+    st.dataframe([{"name": str(name), "value": _text(value)} for name, value in values.items()], hide_index=True)
+
+
+def _text(value: object) -> str:
+    return f"{value:.5g}" if isinstance(value, float | np.floating) else str(value)
+
+
+def _values(column: Column) -> np.ndarray:
+    if isinstance(column, Category):
+        return np.asarray(column.codes)
+    return np.where(np.isfinite(column.values), column.values, -np.inf)
+
+
+def _written(column: Column, row: int) -> str:
+    if isinstance(column, Category):
+        code = int(column.codes[row])
+        return column.names[code] if code >= 0 else "–"
+    return f"{column.values[row]:.4g}"

@@ -1,0 +1,43 @@
+"""The selected images as a table of all columns, in pages; rows are picked there."""
+
+import numpy as np
+import streamlit as st
+
+from core import tables
+from core.plans import Results
+from dashboard import chosen, state
+from dashboard.panels import toolbar
+
+PAGE = 500
+
+
+def show(shown: Results) -> None:
+    """Draw the table."""
+    images = shown.images.value
+    mask = chosen.mask(images)
+    rows = np.flatnonzero(mask) if mask.any() else np.arange(len(images))
+    frame = tables.table(shown).iloc[rows]
+    by, way, number, pick = st.columns([3, 2, 2, 3], vertical_alignment="bottom")
+    options = ("row", *map(str, frame.columns))
+    name = by.selectbox("Sort all rows by", options, key=state.setting("table.by", "row", options))
+    upwards = not way.toggle("Largest first", key=state.setting("table.down", False))
+    if name != "row":
+        frame = frame.sort_values(name, ascending=upwards, kind="stable")
+    elif not upwards:
+        frame = frame.iloc[::-1]
+    pages = max(1, -(-len(frame) // PAGE))
+    page = number.number_input(f"Page, 1 to {pages:,}", 1, pages, key=state.bounded("table.page", 1, 1, pages))
+    part = frame.iloc[(page - 1) * PAGE : page * PAGE]
+    event = st.dataframe(
+        part.reset_index(drop=True), hide_index=True, on_select="rerun", selection_mode="multi-row", height=420,
+        key=f"table.{state.turn()}.{name}.{upwards}.{page}",
+    )  # fmt: skip
+    ticked = part.index.to_numpy()[[i for i in event["selection"]["rows"] if i < len(part)]]
+    pick.button(
+        f"Select {len(ticked):,} ticked rows", disabled=not len(ticked), on_click=chosen.pick, width="stretch",
+        args=(images, ticked, toolbar.mode()), key="table.pick", help="Tick rows at their left edge.",
+    )  # fmt: skip
+    st.caption(
+        f"Rows {(page - 1) * PAGE + 1:,} to {(page - 1) * PAGE + len(part):,} of {len(frame):,} "
+        + ("selected images." if mask.any() else "images.")
+    )

@@ -1,0 +1,174 @@
+"""Selecting as a person does, in a real Chromium, against what the data say must be selected and shown."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core import neighbours, walks
+from core.latents import decode
+from core.plans import KeptModel
+from core.stages import read_model
+from tests.browser.helpers import (
+    draw_box,
+    gallery_rows,
+    hover_one_of,
+    panel,
+    screen,
+    screens,
+    selected,
+    wait_drawn,
+)
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+CLEAR_OF_EDGE = 1.5  # pixels within which a dot may lie on either side of a line
+
+
+def inside(at, left, top, right, bottom, slack=0.0):
+    x, y = at.T
+    return (x > left - slack) & (x < right + slack) & (y > top - slack) & (y < bottom + slack)
+
+
+def check_count(count, at, *boxes):
+    """Check a number of dots against those surely inside boxes, and those that may be."""
+    surely = np.any([inside(at, *box, slack=-CLEAR_OF_EDGE) for box in boxes], axis=0)
+    perhaps = np.any([inside(at, *box, slack=CLEAR_OF_EDGE) for box in boxes], axis=0)
+    assert surely.sum() <= count <= perhaps.sum()
+    assert count > 0
+    return perhaps
+
+
+def test_a_lasso_selects_shift_adds_and_alt_takes_away(page, digits):
+    at = screens(page, range(5000))
+    x, y = at[100]
+    first = (x - 40, y - 40, x + 40, y + 40)
+    draw_box(page, *first)
+    count = selected(page, "")
+    perhaps = check_count(count, at, first)
+    rows = gallery_rows(page)
+    assert set(rows) <= set(np.flatnonzero(perhaps)) and rows == sorted(rows)
+    other = next(row for row in range(5000) if at[row, 0] < x - 250 and at[row, 0] > 430)
+    np.testing.assert_allclose(screens(page, [100, other]), at[[100, other]], atol=0.5, err_msg="the map jumped")
+    ox, oy = at[other]
+    second = (ox - 30, oy - 30, ox + 30, oy + 30)
+    page.keyboard.down("Shift")
+    draw_box(page, *second)
+    page.keyboard.up("Shift")
+    both = selected(page, str(count))
+    check_count(both, at, first, second)
+    page.keyboard.down("Alt")
+    draw_box(page, *first)
+    page.keyboard.up("Alt")
+    left = selected(page, str(both))
+    check_count(left, at, second)
+    page.get_by_role("button", name="Undo").click()
+    assert selected(page, str(left)) == both
+    page.reload()
+    wait_drawn(page)
+    assert selected(page, "") == both
+    assert page.problems == []
+
+
+def test_a_lasso_on_the_screen_of_a_3d_map_selects_what_it_goes_round(page):
+    before = wait_drawn(page)
+    page.get_by_text("3-D", exact=True).click()
+    wait_drawn(page, before)
+    page.locator('[data-attr="lasso3d"], [data-title^="Select what you draw around"]').first.click()
+    at = screens(page, range(5000))
+    x, y = np.median(at, axis=0)
+    box = (x - 60, y - 60, x + 60, y + 60)
+    draw_box(page, *box)
+    count = selected(page, "")
+    perhaps = check_count(count, at, box)
+    assert set(gallery_rows(page)) <= set(np.flatnonzero(perhaps))
+    assert page.problems == []
+
+
+def test_bars_select_what_they_count(page, digits):
+    panel(page, "Histograms")
+    bars = page.locator('.ee-histogram[data-column="Label"] svg')
+    bars.scroll_into_view_if_needed()
+    box = bars.bounding_box()
+    page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.45 * box["width"], box["y"] + 40, steps=5)
+    page.mouse.up()
+    y = digits[0].y
+    assert selected(page, "") == np.isin(y, (2, 3, 4)).sum()
+    panel(page, "Pictures")
+    assert gallery_rows(page, 60) == np.flatnonzero(np.isin(y, (2, 3, 4)))[:60].tolist()
+
+
+def test_neighbours_are_the_nearest_in_latent_space_in_order(page, digits):
+    row = hover_one_of(page, range(0, 400, 20))
+    page.mouse.click(*screen(page, row))
+    assert selected(page, "") == 1
+    panel(page, "Neighbours")
+    latents = digits[1].latents
+    expected = neighbours.nearest(latents, latents[row], 24, without=np.array([row]))
+    page.get_by_text("which is left out").wait_for()
+    assert gallery_rows(page, 24) == expected.rows.tolist()
+    page.get_by_role("button", name="Select these 24").click()
+    assert selected(page, "1") == 24
+
+
+def test_an_uploaded_picture_finds_itself(page, digits):
+    panel(page, "Neighbours")
+    page.get_by_role("combobox", name="Neighbours of").or_(page.get_by_label("Neighbours of")).first.click()
+    page.get_by_role("option", name="a picture from a file").click()
+    buffer = io.BytesIO()
+    Image.fromarray(digits[0].x[321, :, :, 0]).save(buffer, "PNG")
+    page.locator('input[type="file"]').set_input_files(
+        {"name": "<b>321</b>.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
+    )
+    page.get_by_text("it belongs at").wait_for()
+    assert gallery_rows(page, 24)[0] == 321
+    page.wait_for_function(
+        "document.querySelector('.ee-map').eeMap.gd._fullData.some((t) => t.name === 'uploaded picture')"
+    )
+    star = page.evaluate(
+        "(() => { const t = document.querySelector('.ee-map').eeMap.gd._fullData.find((t) => t.name === 'uploaded picture');"
+        " return [t.x[0], t.y[0]]; })()"
+    )
+    there = page.evaluate(
+        "(() => { const m = document.querySelector('.ee-map').eeMap, p = m.pointOf(321), t = m.gd._fullData[p.curve];"
+        " return [t.x[p.point], t.y[p.point]]; })()"
+    )
+    np.testing.assert_allclose(star, there, atol=1e-3)
+    assert page.locator("b", has_text="321").count() == 0
+    assert page.problems == []
+
+
+def test_a_picture_opens_large_with_its_values(page, digits):
+    rows = gallery_rows(page, 60)
+    assert rows == list(range(60))
+    page.locator('.ee-picture[data-row="7"]').click()
+    page.get_by_role("dialog").wait_for()
+    assert page.get_by_role("dialog").locator("img").count() == 3
+    assert page.get_by_role("dialog").get_by_text("7", exact=True).count() >= 1
+
+
+def test_a_walk_is_what_the_model_decodes_and_is_taken_away(page, digits):
+    row = hover_one_of(page, range(0, 400, 20))
+    page.mouse.click(*screen(page, row))
+    selected(page, "")
+    other = hover_one_of(page, range(2000, 2400, 20))
+    page.keyboard.down("Shift")
+    page.mouse.click(*screen(page, other))
+    page.keyboard.up("Shift")
+    assert selected(page, "1") == 2
+    panel(page, "Walks")
+    page.get_by_text("At each step").wait_for()
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Strip as PNG").click()
+    strip = np.asarray(Image.open(io.BytesIO(Path(waiting.value.path()).read_bytes())))
+    path = walks.between(digits[1].latents[[row, other]], 12)
+    made = decode(read_model(KeptModel("digits")), path)
+    np.testing.assert_array_equal(strip, np.concatenate(list(made[..., 0]), axis=1))
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Film as GIF").click()
+    assert Image.open(io.BytesIO(Path(waiting.value.path()).read_bytes())).n_frames == 2 * 12 - 2
+    nearest = [int(neighbours.nearest(digits[1].latents, point, 1).rows[0]) for point in path]
+    assert gallery_rows(page, 12) == nearest
