@@ -3,19 +3,23 @@
 import base64
 import gzip
 import html as markup
+import io
 import json
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from core import figures, sheets, web
 from core.errors import ExportError
 from core.figures import MapSpec
+from core.progress import Callback, Progress, ignore
 
 MAX_BYTES = 8_000_000  # pictures are compressed further until a page is at most this large
 QUALITIES = (None, 90, 80, 65, 50, 35)  # of WebP; None is lossless
@@ -73,6 +77,33 @@ def _footer(quality: int | None) -> str:
 
 def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
+
+
+def pictures_zip(
+    x: np.ndarray, names: Sequence[str], folders: Sequence[str], table: bytes, callback: Callback = ignore
+) -> bytes:
+    """Return a ZIP of pictures as PNG, each in the folder of its group, with a table beside them.
+
+    Parameters
+    ----------
+    x : uint8 (n, h, w, c). names : of the images; what cannot be in a file's name becomes "-".
+    folders : of each image. table : CSV, as `table.csv`.
+    """
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:  # PNG is compressed already
+        archive.writestr("table.csv", table)
+        for i, (image, name, folder) in enumerate(zip(x, names, folders, strict=True)):
+            content = io.BytesIO()
+            Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).save(content, "PNG")
+            archive.writestr(f"{file_name(folder)}/{i + 1:06d} {file_name(name)}.png", content.getvalue())
+            callback(Progress("Packing pictures", i + 1, len(x), "image"))
+    return buffer.getvalue()
+
+
+def file_name(text: str) -> str:
+    """Return a text such that it can be a file's name anywhere: at most 80 letters, digits, blanks, "." "_" "-"."""
+    kept = "".join(letter if letter.isalnum() or letter in " ._-" else "-" for letter in text)
+    return kept.strip(" .-")[:80] or "unnamed"
 
 
 def write(path: Path, data: bytes | str) -> Path:

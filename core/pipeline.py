@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core import known, models
+from core import known, metadata, models
 from core.clustering import Clustering
 from core.config import to_json
 from core.ensemble import combine
@@ -61,17 +61,20 @@ def run(
     if last >= 5:
         results = replace(results, on=plan.cluster.on)
         results = replace(results, clustering=_clusters(store, plan, results, callback, device))
-        results = with_known(results, plan)
+        results = attached(results, plan)
     return results
 
 
-def with_known(results: Results, plan: Plan) -> Results:
-    """Add the labels that the plan says are known beforehand.
+def attached(results: Results, plan: Plan) -> Results:
+    """Add what the plan says is known beside the images: labels known beforehand, and a table of further values.
 
     Raises
     ------
     ConfigError, DataError : they cannot be read or do not fit the images.
     """
+    if plan.metadata:
+        found = metadata.attached(results.images.value, plan.metadata)
+        results = replace(results, images=replace(results.images, value=found))
     if not plan.known:
         return results
     found = results.images.value

@@ -94,6 +94,7 @@ class Plan:
     Parameters
     ----------
     known : labels that are known beforehand, as `core.known.parse` reads them; "" matches clusters with all labels.
+    metadata : CSV or Parquet file of further values, joined to the images by id or file name; "" for none.
     others : further plans of the same images; their clusters and this one's are combined by vote.
     """
 
@@ -104,6 +105,7 @@ class Plan:
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
     known: str = ""
     others: tuple["Plan", ...] = ()
+    metadata: str = ""
 
 
 @dataclass(frozen=True)

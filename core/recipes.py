@@ -62,6 +62,7 @@ class Recipe:
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
     n_clusters: int | None = None
     known: str = ""
+    metadata: str = ""
     parts: Parts | None = None
     others: tuple[Plan, ...] = ()
     source: Source | None = None
@@ -155,7 +156,7 @@ def plan_of(recipe: Recipe, source: Source, found: ImageSet) -> Plan:
     k = recipe.n_clusters or len(found.classes) or min(DEFAULT_CLUSTERS, len(found))
     cluster = replace(recipe.cluster, method=replace(recipe.cluster.method, n_clusters=k))
     model = model_of(recipe, source)
-    plan = Plan(source, model, recipe.reduction, recipe.projection, cluster, recipe.known)
+    plan = Plan(source, model, recipe.reduction, recipe.projection, cluster, recipe.known, metadata=recipe.metadata)
     return replace(plan, others=tuple(replace(other, source=source) for other in recipe.others))
 
 
@@ -200,7 +201,7 @@ def of_plan(plan: Plan, name: str, summary: str = "") -> Recipe:
     """Return a finished plan as a recipe that runs again to the same result."""
     return Recipe(
         name, summary, plan.model, plan.reduction, plan.projection, plan.cluster,
-        plan.cluster.method.n_clusters, plan.known, None, plan.others, plan.source,
+        plan.cluster.method.n_clusters, plan.known, plan.metadata, None, plan.others, plan.source,
     )  # fmt: skip
 
 

@@ -118,6 +118,18 @@ def csv(frame: pd.DataFrame) -> bytes:
     return plain_csv(safe)
 
 
+def parquet(frame: pd.DataFrame) -> bytes:
+    """Write a table as Parquet."""
+    buffer = io.BytesIO()
+    safe = frame.copy()
+    for name in frame.columns:
+        if frame[name].dtype == object:  # of mixed kinds, such as a flag that is not always known
+            safe[name] = [None if value is None or value != value else str(value) for value in frame[name]]
+    safe.columns = [str(name) for name in frame.columns]
+    safe.to_parquet(buffer, engine="pyarrow", index=False)
+    return buffer.getvalue()
+
+
 def plain_csv(frame: pd.DataFrame) -> bytes:
     """Write a table as CSV in UTF-8, letter by letter as it is."""
     return frame.to_csv(index=False, lineterminator="\n").encode("utf-8")

@@ -24,6 +24,7 @@ from core.config import (
 from core.images import SAMPLES, ImageSet, SampleSource, Source
 from core.jobs import Job, Jobs, job_id
 from core.latents import Latents
+from core.metadata import Joined, describe
 from core.models import TrainedModel
 from core.plans import (
     AnyModel,
@@ -241,7 +242,10 @@ def _clustered(plan: Plan, here: Results) -> Look:
         if voted is None:
             return Look(plan, here, "clustering", seconds)
         here = replace(here, clustering=voted)
-    return Look(plan, pipeline.with_known(here, plan))
+    if plan.metadata:
+        joined = metadata(plan.metadata, here.images.value)
+        here = replace(here, images=replace(here.images, value=joined.images))
+    return Look(plan, pipeline.attached(here, replace(plan, metadata="")))
 
 
 def _ensemble_key(plan: Plan, here: Results) -> str | None:
@@ -258,6 +262,23 @@ def _ensemble_key(plan: Plan, here: Results) -> str | None:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _vote(key: str, _here: Results) -> Staged[Any]:
     return pipeline.voted(store(), key)
+
+
+def metadata(path: str, found: ImageSet) -> Joined:
+    """Join a table to images.
+
+    Raises
+    ------
+    ConfigError, DataError : the file cannot be read or names none of the images.
+    """
+    file = Path(path).expanduser()
+    stamp = f"{path} {file.stat().st_mtime_ns if file.exists() else None} {found.fingerprint} {len(found.ids)} {found.ids[0]}"
+    return _metadata(stamp, path, found)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the table…")
+def _metadata(stamp: str, _path: str, _found: ImageSet) -> Joined:
+    return describe(_found, _path)
 
 
 def latents_of(plan: Plan, chosen: Staged[AnyModel], read: Staged[ImageSet]) -> Staged[Latents] | None:

@@ -61,9 +61,10 @@ def pictures_panel(shown: Results) -> None:
             return
         figure = drawn[chosen]()
         st.image(pictures.render(figure, "png", 110))
+        dpi = st.slider("Pixels an inch", 75, 600, step=25, key=state.setting("picture.dpi", 150), help="Of the PNG.")
         name = f"{report.file_stem(shown)}-{chosen}"
         for column, kind in zip(st.columns([1, 1, 4]), get_args(pictures.Kind), strict=False):
             column.download_button(
-                kind.upper(), partial(pictures.render, figure, kind), f"{name}.{kind}", on_click="ignore",
+                kind.upper(), partial(pictures.render, figure, kind, dpi), f"{name}.{kind}", on_click="ignore",
                 icon=":material/download:", width="stretch", key=f"picture.{kind}",
             )  # fmt: skip

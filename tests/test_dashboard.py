@@ -560,3 +560,19 @@ def test_every_panel_has_an_empty_and_a_filled_state():
         assert "At each step" in texts(at) and not at.exception
     next(item for item in at.toggle if item.label.startswith("Centroids")).set_value(True).run()
     assert "its medoid" in texts(at) and not at.exception
+
+
+def test_metadata_colours_the_map_and_is_searched_and_counts_what_does_not_fit(tmp_path):
+    at = page().run()
+    table = tmp_path / "more.csv"
+    rows = [f"{i},{'red' if i % 7 else '<b>blue</b>'},{i / 10}" for i in range(10, 5010)]
+    table.write_text("id,colour,score\n" + "\n".join(rows))
+    next(item for item in at.sidebar.text_input if item.label == "CSV or Parquet").set_value(str(table)).run()
+    assert "4,990 of 5,000 images have a row, by id in column 'id'".replace(",", ",") in texts(at).replace("\\", "")
+    assert "10 images without a row" in texts(at) and "10 rows without an image" in texts(at)
+    assert {"colour", "score"} <= set(select(at, "Colour by").options)
+    search(at, "blue")
+    assert f"{len(range(14, 5000, 7))} of 5,000 selected" in texts(at)
+    table.write_text("nobody\n1.5\n")
+    at.run()
+    assert "No column of more.csv names these images" in at.error[0].value.replace("\\", "")

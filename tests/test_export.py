@@ -1,10 +1,13 @@
 """Exported pages: one file, everything escaped, as exact as its size allows."""
 
+import io
 import re
+import zipfile
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from core import export, figures, sheets
 from core.errors import ExportError
@@ -64,3 +67,15 @@ def test_files_are_written_whole_or_not_at_all(tmp_path):
     with pytest.raises(ExportError, match="cannot be written"):
         export.write(tmp_path / "new" / "a.txt" / "b", b"data")
     assert [path.name for path in tmp_path.rglob("*.part")] == []
+
+
+def test_pictures_are_packed_by_cluster_with_safe_names_and_the_table():
+    x = np.arange(2 * 64, dtype=np.uint8).reshape(2, 8, 8, 1)
+    names = ["../../etc/pass<wd>", "b.png"]
+    data = export.pictures_zip(x, names, ["cluster 0", "cluster/1"], b"a,b\n")
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.namelist() == ["table.csv", "cluster 0/000001 etc-pass-wd.png", "cluster-1/000002 b.png.png"]
+        assert archive.read("table.csv") == b"a,b\n"
+        for i, name in enumerate(archive.namelist()[1:]):
+            np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(archive.read(name)))), x[i, ..., 0])
+    assert export.file_name(" . ") == "unnamed" and len(export.file_name("a" * 200)) == 80

@@ -38,6 +38,7 @@ ORDER = [
     "timing",
     "palettes",
     "selection",
+    "metadata",
     "neighbours",
     "walks",
     "sheets",

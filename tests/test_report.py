@@ -15,6 +15,7 @@ from core.images import image_set
 from core.latents import Latents
 from core.plans import Results, Staged
 from core.projection import Projection, Reduced
+from core.stages import clustered, coordinates_of
 
 IDS = ("=1+1", "a/b.png", "c", "d", "e", "f")
 
@@ -110,3 +111,20 @@ def test_names_for_files_and_people():
     assert report.file_stem(results()) == "pets---co"
     titles = [report.title_of(config(2)) for config in (TSNEConfig, UMAPConfig, PCAConfig, KernelPCAConfig)]
     assert titles == ["t-SNE", "UMAP", "PCA", "Kernel PCA"]
+
+
+def test_a_table_is_the_same_in_parquet():
+    frame = tables.table(results())
+    again = pd.read_parquet(io.BytesIO(tables.parquet(frame)))
+    assert list(again.columns) == list(frame.columns)
+    np.testing.assert_array_equal(again["x"], frame["x"])
+    assert again["path"].tolist() == frame["path"].tolist()
+
+
+def test_the_distance_to_the_centroid_is_that_in_what_was_clustered():
+    found = results()
+    values = tables.table(found)["centroid_distance"].to_numpy()
+    clustering = found.clustering.value
+    on = coordinates_of(clustered(found).value)
+    expected = [np.linalg.norm(on[i] - clustering.centers[clustering.labels[i]]) for i in range(len(on))]
+    np.testing.assert_allclose(values, expected, rtol=1e-5)

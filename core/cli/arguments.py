@@ -48,6 +48,8 @@ def asked(args: argparse.Namespace) -> tuple[Recipe, Source]:
     method = _method(args, recipe)
     cluster = replace(recipe.cluster, method=method, **({} if args.cluster_on is None else {"on": args.cluster_on}))
     recipe = replace(recipe, cluster=cluster, known=recipe.known if args.known is None else args.known)
+    if args.metadata is not None:
+        recipe = replace(recipe, metadata=_absolute(args.metadata))
     if args.clusters is not None:
         recipe = replace(recipe, n_clusters=args.clusters)
     return recipe, chosen

@@ -209,9 +209,9 @@ def _results(args: argparse.Namespace, bars: Bars, upto: StageName) -> tuple[Sto
     images = stages.images(store, source, bars)
     _name_skipped(images.value)
     plan = arguments.plan(args, recipe, source, images.value)
-    pipeline.with_known(Results(images), plan)  # says what is wrong with them before anything long is begun
+    pipeline.attached(Results(images), plan)  # says what is wrong with them before anything long is begun
     results = pipeline.run(store, plan, upto, bars, device)
-    return store, recipe, plan, replace(results, images=images)
+    return store, recipe, plan, pipeline.attached(replace(results, images=images), plan)
 
 
 def _summary(results: Results, folder: Path) -> None:

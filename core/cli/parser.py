@@ -150,6 +150,7 @@ def _mapping(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--known", metavar="WHAT", help="labels known beforehand: first:5=0, labels, or a CSV of id,label"
     )
+    group.add_argument("--metadata", metavar="FILE", help="CSV or Parquet of further values, by id or file name")
     group = command.add_argument_group("ensemble", "Each value is one more run; all are combined by vote.")
     group.add_argument("--ensemble-seeds", nargs="+", type=int, metavar="SEED", help="other seeds")
     group.add_argument("--ensemble-models", nargs="+", metavar="NAME|FILE", help="other models")

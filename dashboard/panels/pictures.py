@@ -1,11 +1,12 @@
 """The selected images in pages: original, reconstruction and difference; a click opens one large."""
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
-from core import report, tables
+from core import export, report, tables
 from core.figures import Category, Column
-from core.plans import Results
+from core.plans import Results, some
 from dashboard import chosen, components, state
 from dashboard.gallery import Item, gallery
 
@@ -32,10 +33,8 @@ def show(shown: Results) -> None:
             rows = rows[np.argsort(-_values(column)[rows], kind="stable")]
     seen = seen_parts(shown, parts)
     pixels = side.slider("Picture size", 24, 192, key=state.setting("gallery.side", 64), step=8, help="Pixels.")
-    down.download_button(
-        "Table CSV", lambda: tables.csv(tables.table(shown).iloc[rows]), "selection.csv", "text/csv", on_click="ignore",
-        icon=":material/download:", width="stretch", help="Of these images, in this order.",
-    )  # fmt: skip
+    with down.popover("Take away", icon=":material/download:", width="stretch"):
+        _take_away(shown, rows)
     pages = -(-len(rows) // PAGE)
     page = 1
     if pages > 1:
@@ -50,6 +49,28 @@ def show(shown: Results) -> None:
     row = state.opened_image()
     if row is not None and row < len(images):
         _large(shown, row)
+
+
+def _take_away(shown: Results, rows: np.ndarray) -> None:
+    """Offer the images of some rows, in their order, as table and as pictures."""
+    images, name = shown.images.value, f"{report.file_stem(shown)}-{len(rows)}"
+    st.caption(f"{len(rows):,} images, in the order shown.")
+
+    def chosen_table() -> pd.DataFrame:
+        return tables.table(shown).iloc[rows]
+
+    def packed() -> bytes:
+        clusters = [f"cluster {i}" for i in some(shown.clustering).value.labels[rows]]
+        return export.pictures_zip(
+            images.x[rows], [images.ids[i] for i in rows], clusters, tables.csv(chosen_table())
+        )
+
+    for label, file, mime, make in (
+        ("CSV", f"{name}.csv", "text/csv", lambda: tables.csv(chosen_table())),
+        ("Parquet", f"{name}.parquet", "application/vnd.apache.parquet", lambda: tables.parquet(chosen_table())),
+        ("ZIP of the pictures, by cluster", f"{name}.zip", "application/zip", packed),
+    ):
+        st.download_button(label, make, file, mime, on_click="ignore", icon=":material/download:", width="stretch")
 
 
 def seen_parts(shown: Results, place=st) -> tuple[str, ...]:  # type: ignore[no-untyped-def]

@@ -1,6 +1,6 @@
 """How many images are selected, and every way to select that needs no mouse on the map."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import get_args
 
 import numpy as np
@@ -61,7 +61,9 @@ def _ways(shown: Results) -> None:
         "A click takes all within (map units)", 0.0, key=state.setting("pick.radius", 0.0),
         help="0: the dot alone. In 2-D and in 3-D.",
     )  # fmt: skip
-    text = st.text_input("Search id, path and label", key=state.setting("pick.text", ""), placeholder="cat 0012")
+    text = st.text_input(
+        "Search ids, labels and other columns", key=state.setting("pick.text", ""), placeholder="cat 0012"
+    )
     found = matching(text, images.ids, *_texts(shown))
     st.button(
         f"Select {int(found.sum()):,} found", key="pick.search", disabled=not found.any(),
@@ -77,9 +79,11 @@ def _ways(shown: Results) -> None:
     )  # fmt: skip
 
 
-def _texts(shown: Results) -> list[list[str]]:
+def _texts(shown: Results) -> list[Sequence[object]]:
+    """Return the labels and every further column, to be searched."""
     images = shown.images.value
-    return [] if images.y is None else [[images.classes[code] if code >= 0 else "" for code in images.y]]
+    labels = [] if images.y is None else [[images.classes[code] if code >= 0 else "" for code in images.y]]
+    return [*labels, *(values.tolist() for values in images.columns.values())]
 
 
 def _by_group(column: Category) -> np.ndarray:

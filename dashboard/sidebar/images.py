@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from core.images import SAMPLES, ImageSet, SampleSource, Source, SubsetSource, parse_source, parts_of, split_part
+from core.metadata import shortened
 from core.plans import Plan, Staged, shape_text
 from dashboard import components, results, state
 
@@ -24,10 +25,11 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Opened:
-    """The images of a page, read."""
+    """The images of a page, read, and the file of further values that is joined to them, "" for none."""
 
     chosen: Chosen
     read: Staged[ImageSet]
+    metadata: str = ""
 
 
 def opened() -> Opened | None:
@@ -53,7 +55,8 @@ def opened() -> Opened | None:
         return None
     with st.sidebar:
         described(read.value)
-    return Opened(chosen, read)
+        table = _metadata(read.value)
+    return Opened(chosen, read, table)
 
 
 def _read(source: Source) -> Staged[ImageSet] | None:
@@ -149,6 +152,27 @@ def _subset(base: Chosen, found: ImageSet) -> Chosen:
         source=SubsetSource(base.source, limit, tuple(classes)),
         whole=SubsetSource(base.whole, limit, tuple(classes)),
     )
+
+
+def _metadata(found: ImageSet) -> str:
+    """Choose a table of further values, and say which rows and images found each other."""
+    with st.expander("Metadata"):
+        path = st.text_input(
+            "CSV or Parquet", key=state.setting(f"metadata.{found.fingerprint[:8]}", ""), placeholder="/data/values.csv",
+            help="Its rows find their images by a column of ids, paths or file names. Every other column can colour the map, "
+            "is listed under the mouse and in the table, and can be searched.",
+        ).strip()  # fmt: skip
+        if not path:
+            return ""
+        joined = results.metadata(path, found)
+        st.caption(components.plain(joined.by))
+        for names, what in (
+            (joined.without_row, "images without a row"),
+            (joined.without_image, "rows without an image"),
+        ):
+            if names:
+                st.caption(components.plain(f"{len(names):,} {what}: {shortened(names)}"))
+    return path
 
 
 def described(found: ImageSet) -> None:

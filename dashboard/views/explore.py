@@ -63,7 +63,7 @@ def show() -> None:
     with st.sidebar:
         reduction, projection = maps.projection(len(found), results.n_latents(trained.value))
         cluster = clusters.cluster(found, None if of_recipe is None else of_recipe.recipe)
-        plan = Plan(source, ref, reduction, projection, cluster, clusters.known(found))
+        plan = Plan(source, ref, reduction, projection, cluster, clusters.known(found), metadata=opened.metadata)
         texts = {choice.ref: choice.text for choice in offers.model_choices(found)}
         plan = replace(plan, others=clusters.ensemble(plan, tuple(texts), texts))
     scene = _scene(plan)
@@ -144,7 +144,7 @@ def _scene(plan: Plan) -> Scene | None:
         *state.last_maps(place, plan),
         (ReductionConfig(), PCAConfig(2), plan.cluster),
     ):
-        earlier = _complete(Plan(plan.source, plan.model, reduction, projection, cluster))
+        earlier = _complete(replace(plan, reduction=reduction, projection=projection, cluster=cluster, others=()))
         if earlier is not None:
             return Scene(plan, projection, earlier, missing, seconds)
     if missing is not None:
