@@ -55,6 +55,7 @@ class MapSpec:
     view_key : zoom and camera are kept while it stays the same.
     image : how the pictures lie on sheets, or None without pictures.
     point_size : pixels. opacity : in (0, 1], of 2-D points.
+    crowd : whether 2-D points are fainter where many are in view. pictures : whether pictures replace few ones.
     """
 
     coordinates: np.ndarray
@@ -68,6 +69,8 @@ class MapSpec:
     image: SheetLayout | None
     point_size: float = 5.0
     opacity: float = 0.8
+    crowd: bool = True
+    pictures: bool = True
 
     def __post_init__(self) -> None:
         m = len(self.rows)
@@ -151,6 +154,8 @@ def parts(spec: MapSpec) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         "symbol": symbol,
         "point_size": spec.point_size,
         "opacity": spec.opacity,
+        "crowd": spec.crowd,
+        "pictures": spec.pictures,
         "ids": None if spec.ids is None else list(spec.ids),
         "image": None if spec.image is None else _image(spec.image),
         "fields": [_field(column, f"field{i}", arrays) for i, column in enumerate(spec.fields)],

@@ -76,6 +76,8 @@ def map_spec(
     symbol: str | None = None,
     point_size: float = 5.0,
     opacity: float = 0.8,
+    crowd: bool = True,
+    pictures: bool = True,
     limit: int | None = None,
 ) -> MapSpec:
     """Return the map to draw.
@@ -107,6 +109,8 @@ def map_spec(
         image=sheets.layout(images.x, reconstructions),
         point_size=point_size,
         opacity=opacity,
+        crowd=crowd,
+        pictures=pictures,
     )
 
 

@@ -10,7 +10,7 @@ if (ROOT := str(Path(__file__).parents[1])) not in sys.path:
     sys.path.insert(0, ROOT)
 
 from core.errors import ExplorerError
-from dashboard import components, state
+from dashboard import components, state, welcome
 from dashboard.views import classify, compare, explore, train
 
 st.set_page_config("Embedding Explorer", Path(__file__).with_name("icon.png"), layout="wide")
@@ -27,6 +27,7 @@ PAGES = {
 state.remember_pages(**PAGES)
 page = st.navigation(list(PAGES.values()), position="top")
 try:
+    welcome.show()
     page.run()
 except ExplorerError as error:
     components.problem(error)

@@ -245,7 +245,7 @@ def test_clearing_the_store_forgets_results_and_keeps_the_shipped_ones():
     from dashboard import results
 
     assert results.store().size() > 0
-    next(item for item in at.sidebar.button if item.label == "Clear").click().run()
+    next(item for item in at.sidebar.button if item.label == "Clear store").click().run()
     assert metric(at, "Clusters") == "4"  # made again at once
     assert not at.exception and not at.error
 

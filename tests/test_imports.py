@@ -58,6 +58,7 @@ ORDER = [
     "illustrations",
     "recipes",
     "runs",
+    "notebook",
     "worker",
     "jobs",
     "cli",

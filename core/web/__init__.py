@@ -7,7 +7,16 @@ Each script is a few top-level functions; joined in order they define `mountMap(
 from importlib import resources
 from pathlib import Path
 
-SCRIPTS = ("decode.js", "hover_card.js", "traces.js", "layout.js", "picking.js", "screen_lasso.js", "map.js")
+SCRIPTS = (
+    "decode.js",
+    "hover_card.js",
+    "traces.js",
+    "layout.js",
+    "picking.js",
+    "screen_lasso.js",
+    "crowd.js",
+    "map.js",
+)
 
 
 def script() -> str:

@@ -89,10 +89,9 @@ function placeCard(card, at) {
 
 /**
  * Make the card; it belongs to the page's body, so nothing can clip it.
- * @param {(page: number) => string} sheetUrl
+ * @param {{load: (page: number) => Promise<HTMLImageElement>, now: (page: number) => HTMLImageElement|null}} sheets
  */
-function hoverCard(sheetUrl) {
-  const sheets = sheetLoader(sheetUrl);
+function hoverCard(sheets) {
   const card = document.createElement("div");
   card.className = "ee-card";
   card.hidden = true;

@@ -29,10 +29,12 @@ function mountMap(root, options) {
   message.className = "ee-message";
   message.textContent = "Drawing the map …";
   root.classList.add("ee-map");
+  const sheets = sheetLoader((page) => options.sheet(page));
+  const card = hoverCard(sheets);
+  const layer = pictureLayer(plot, sheets);
   const lasso3d = screenLasso(plot, (pick) => select({ ...pick, hidden: hiddenGroups(plot, shown) }));
-  root.replaceChildren(plot, lasso3d.element, ring, message);
+  root.replaceChildren(plot, layer.element, lasso3d.element, ring, message);
 
-  const card = hoverCard((page) => options.sheet(page));
   let Plotly = null;
   let detach = null;
   let observer = null;
@@ -44,6 +46,7 @@ function mountMap(root, options) {
   let text = ""; // colour of the page's text when last drawn
   let chain = Promise.resolve();
   let gone = false;
+  let zoomTimer = 0;
 
   const index = (point) => members[point.curveNumber]?.[point.pointNumber] ?? -1;
 
@@ -62,6 +65,7 @@ function mountMap(root, options) {
     const built = buildTraces(frame, theme, wanted.bits);
     card.hide();
     ring.hidden = true;
+    layer.clear();
     if (shown && shown.header.dim !== frame.header.dim) release();
     await Plotly.react(plot, [...built.traces, ...symbolLegend(frame, theme), ...markTrace(frame, wanted.mark, theme)], buildLayout(frame, theme, camera, wanted.text), plotConfig(lasso3d.toggle, frame.header.dim));
     shown = frame;
@@ -69,9 +73,32 @@ function mountMap(root, options) {
     members = built.members;
     message.hidden = true;
     attach();
+    await followZoom();
     await painted();
     root.dataset.drawn = frame.header.key;
     root.dataset.selected = wanted.bits ? countBits(wanted.bits) : "";
+  }
+
+  /** Fit opacity and pictures to what is in view. */
+  async function followZoom() {
+    if (!shown || shown.header.dim !== 2) return layer.clear();
+    const points = pointsInView(plot, shown);
+    const { opacity, crowd } = shown.header;
+    const wanted = crowd === false ? opacity : crowdOpacity(opacity, points.length);
+    const traces = members.map((_, k) => k);
+    if (Math.abs((plot.data[0]?.marker.opacity ?? wanted) - wanted) > 0.1 * wanted) {
+      await Plotly.restyle(plot, { "marker.opacity": wanted, "unselected.marker.opacity": Math.min(0.12, wanted / 3) }, traces);
+    }
+    root.dataset.opacity = wanted.toFixed(3);
+    if (shown.header.pictures === false) layer.clear();
+    else layer.draw(shown, points, selected.bits);
+  }
+
+  /** After the last of several moves. */
+  function zoomed() {
+    layer.clear();
+    clearTimeout(zoomTimer);
+    zoomTimer = setTimeout(() => enqueueWork(followZoom), 150);
   }
 
   /** Fetch the pictures once the pointer is near them, not with the first view of the page. */
@@ -93,6 +120,9 @@ function mountMap(root, options) {
       }
     });
     observer.observe(plot);
+    plot.on("plotly_relayout", zoomed);
+    plot.on("plotly_relayouting", () => layer.clear());
+    plot.on("plotly_restyle", (change) => "visible" in (change?.[0] ?? {}) && zoomed());
     plot.addEventListener("pointerenter", preload);
   }
 
@@ -103,9 +133,13 @@ function mountMap(root, options) {
     options.select?.({ mode: options.mode ?? "replace", ...pick });
   }
 
+  function enqueueWork(work) {
+    chain = chain.then(() => (gone ? null : work())).catch(fail);
+  }
+
   function enqueue(frame) {
     next = frame;
-    chain = chain.then(drawNewest).catch(fail);
+    enqueueWork(drawNewest);
   }
 
   function fail(error) {

@@ -18,6 +18,8 @@ class Display:
     symbol: str | None
     point_size: float
     opacity: float
+    crowd: bool = True
+    pictures: bool = True
 
 
 def choose(colors: tuple[str, ...], symbols: tuple[str, ...], dims: int) -> Display:
@@ -33,7 +35,15 @@ def choose(colors: tuple[str, ...], symbols: tuple[str, ...], dims: int) -> Disp
         "Opacity", 0.1, 1.0, step=0.05, key=state.setting("opacity", 0.8), disabled=dims == 3,
         help="3-D points are always opaque, as only then do near ones hide far ones.",
     )  # fmt: skip
-    return Display(color, None if symbol == "nothing" else symbol, float(size), float(opacity))
+    crowd = st.checkbox(
+        "Fainter where crowded", key=state.setting("crowd", True), disabled=dims == 3,
+        help="With many dots in view each is fainter, so that dense places can be told from thin ones.",
+    )  # fmt: skip
+    pictures = st.checkbox(
+        "Pictures when zoomed in", key=state.setting("map.pictures", True), disabled=dims == 3,
+        help="With few dots in view their pictures take their place, as far as none covers another.",
+    )  # fmt: skip
+    return Display(color, None if symbol == "nothing" else symbol, float(size), float(opacity), crowd, pictures)
 
 
 def store_status(shown: Results) -> None:
@@ -53,6 +63,8 @@ def store_status(shown: Results) -> None:
         st.warning(components.plain(store.problem))
     text, button = st.columns([3, 2], vertical_alignment="center")
     text.caption(f"Store: {store.size() / 1e6:,.1f} MB", help=components.plain(f"Kept in {store.root}"))
-    if button.button("Clear", help="Delete all results in the store. Images and kept models stay.", width="stretch"):
+    if button.button(
+        "Clear store", help="Delete all results in the store. Images and kept models stay.", width="stretch"
+    ):
         results.clear_store()
         st.rerun()

@@ -201,6 +201,8 @@ def _area(scene: Scene, drawing: display.Display, job_name: str | None) -> None:
         symbol=drawing.symbol,
         point_size=drawing.point_size,
         opacity=drawing.opacity,
+        crowd=drawing.crowd,
+        pictures=drawing.pictures,
         limit=report.MAX_3D if report.dimensions(shown) == 3 else None,
     )
     if len(spec.rows) < report.size(shown):

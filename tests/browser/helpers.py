@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.store import Store
+
 ROOT = Path(__file__).parents[2]
 FLAGS = (
     "--no-first-run --disable-background-networking --disable-component-update --disable-sync --disable-quic "
@@ -91,8 +93,10 @@ def _note(page, url: str) -> None:
 
 
 @contextmanager
-def dashboard(folder: Path) -> Iterator[str]:
+def dashboard(folder: Path, *, first_visit: bool = False) -> Iterator[str]:
     """Serve the dashboard on a free port, with store and models under a folder; yield its address."""
+    if not first_visit:
+        Store(folder / "store").put("seen", "welcome", {}, {}, 0.0)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

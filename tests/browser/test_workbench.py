@@ -12,6 +12,9 @@ from core.latents import decode
 from core.plans import KeptModel
 from core.stages import read_model
 from tests.browser.helpers import (
+    browser_page,
+    chromium,
+    dashboard,
     draw_box,
     gallery_rows,
     hover_one_of,
@@ -172,3 +175,64 @@ def test_a_walk_is_what_the_model_decodes_and_is_taken_away(page, digits):
     assert Image.open(io.BytesIO(Path(waiting.value.path()).read_bytes())).n_frames == 2 * 12 - 2
     nearest = [int(neighbours.nearest(digits[1].latents, point, 1).rows[0]) for point in path]
     assert gallery_rows(page, 12) == nearest
+
+
+def test_zoomed_in_pictures_take_the_place_of_dots_without_covering_one_another(page, digits):
+    at = screen(page, 100)
+    faint = float(page.evaluate("document.querySelector('.ee-map').dataset.opacity"))
+    page.mouse.move(*at)
+    for _ in range(40):
+        page.mouse.wheel(0, -240)
+        page.wait_for_timeout(400)
+        if page.evaluate("document.querySelector('.ee-layer').dataset.rows"):
+            break
+    rows = [int(row) for row in page.evaluate("document.querySelector('.ee-layer').dataset.rows").split()]
+    assert 100 in rows or len(rows) > 5
+    places = screens(page, rows)
+    for i in range(len(rows)):
+        apart = np.abs(places[i + 1 :] - places[i]).max(axis=1)
+        assert (apart >= 36).all()
+    x, y = places[0]
+    shown = np.array(
+        page.evaluate(
+            """([x, y]) => {
+              const layer = document.querySelector('.ee-layer'), box = layer.getBoundingClientRect();
+              const ratio = layer.width / box.width;
+              const at = [x - box.left - 14, y - box.top - 14].map((v) => Math.round(v * ratio));
+              return Array.from(layer.getContext('2d').getImageData(...at, 28, 28).data);
+            }""",
+            [float(x), float(y)],
+        )
+    ).reshape(28, 28, 4)[..., 0]
+    picture = digits[0].x[rows[0], :, :, 0]
+    assert np.corrcoef(shown.ravel(), _middle(picture).ravel())[0, 1] > 0.9
+    page.get_by_text("Pictures when zoomed in").click()
+    page.wait_for_function("!document.querySelector('.ee-layer').dataset.rows")
+    assert float(page.evaluate("document.querySelector('.ee-map').dataset.opacity")) > faint
+
+
+def _middle(picture):
+    """The middle 28 screen pixels of a picture drawn 40 pixels wide."""
+    large = Image.fromarray(picture).resize((40, 40), Image.Resampling.NEAREST)
+    return np.asarray(large)[6:34, 6:34]
+
+
+def test_a_first_visitor_reads_what_is_where_once(tmp_path):
+    chromium()
+    with dashboard(tmp_path, first_visit=True) as url, browser_page() as page:
+        page.goto(url)
+        page.get_by_role("dialog").get_by_text("Everything stays on this computer.").wait_for()
+        page.get_by_role("button", name="Start").click()
+        page.get_by_role("dialog").wait_for(state="detached")
+        page.reload()
+        wait_drawn(page)
+        assert page.get_by_role("dialog").count() == 0
+
+
+def test_a_map_shows_in_a_notebooks_cell():
+    from core import explore
+
+    with browser_page() as page:
+        page.set_content(explore("digits").map("Label")._repr_html_())
+        page.frame_locator("iframe").locator(".ee-map[data-drawn]").wait_for()
+        assert page.problems == [] and page.outside == []
