@@ -207,7 +207,7 @@ def of_plan(plan: Plan, name: str, summary: str = "") -> Recipe:
 
 def to_json(recipe: Recipe) -> dict[str, Any]:
     """Turn a recipe into plain JSON values."""
-    values: dict[str, Any] = _plain(recipe)
+    values: dict[str, Any] = plain(recipe)
     return values
 
 
@@ -219,7 +219,7 @@ def from_json(values: Any) -> Recipe:
     ConfigError : they are not a recipe's. DataError : there is no sample of this name.
     """
     try:
-        recipe = _rebuilt(values)
+        recipe = rebuilt(values)
     except (TypeError, AttributeError, ValueError, RecursionError) as error:
         raise ConfigError(f"The recipe cannot be read: {str(error).rstrip('.')}.") from error
     if not isinstance(recipe, Recipe) or not isinstance(recipe.model, ModelRef | None):
@@ -237,24 +237,26 @@ def from_json(values: Any) -> Recipe:
 _OWN: tuple[type, ...] = (Recipe, Parts, Plan, TrainSpec, KeptModel, CheckpointFile, StoredModel, TrainedClassifier)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Turn a recipe, plan, model or source into plain JSON values; each says its type."""
     if isinstance(value, Source):
         return source_to_json(value)
     if isinstance(value, _OWN) and dataclasses.is_dataclass(value):
-        fields = {item.name: _plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
+        fields = {item.name: plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
         return {"type": type(value).__name__, **fields}
     if dataclasses.is_dataclass(value):
         return config.to_json(value)
-    return [_plain(each) for each in value] if isinstance(value, tuple) else value
+    return [plain(each) for each in value] if isinstance(value, tuple) else value
 
 
-def _rebuilt(value: Any) -> Any:
+def rebuilt(value: Any) -> Any:
+    """Rebuild what `plain` turned into JSON; raises ValueError, TypeError or our own errors when it is none of it."""
     if isinstance(value, list):
-        return tuple(_rebuilt(each) for each in value)
+        return tuple(rebuilt(each) for each in value)
     if not isinstance(value, Mapping):
         return value
     kind = value.get("type")
     own = {cls.__name__: cls for cls in _OWN}
     if kind in own:
-        return own[kind](**{name: _rebuilt(each) for name, each in value.items() if name != "type"})
+        return own[kind](**{name: rebuilt(each) for name, each in value.items() if name != "type"})
     return source_from_json(value) if str(kind).endswith("Source") else config.from_json(value)

@@ -10,12 +10,13 @@ if (ROOT := str(Path(__file__).parents[1])) not in sys.path:
     sys.path.insert(0, ROOT)
 
 from core.errors import ExplorerError
-from dashboard import components, state, welcome
+from dashboard import components, sessions, state, welcome
 from dashboard.views import classify, compare, explore, train
 
 st.set_page_config("Embedding Explorer", Path(__file__).with_name("icon.png"), layout="wide")
 components.page_style()
 state.keep_settings()
+sessions.open_address()
 PAGES = {
     "explore": st.Page(
         explore.show, title="Explore", icon=":material/scatter_plot:", url_path="explore", default=True
@@ -31,3 +32,4 @@ try:
     page.run()
 except ExplorerError as error:
     components.problem(error)
+sessions.write_address()

@@ -66,6 +66,8 @@ def _become(found: ImageSet, new: np.ndarray) -> None:
 
 def _history(found: ImageSet) -> History:
     known = state.history(found.fingerprint)
+    if known is not None and len(known.steps[0]) != -(-len(found) // 8):
+        known = None  # of a file that says another number of images
     if known is None:
         known = History((packed(_recalled(found)).tobytes(),))
         state.remember_history(found.fingerprint, known)

@@ -30,9 +30,55 @@ def keep_settings() -> None:
 def setting(name: str, default: Any, allowed: Any = None) -> str:
     """Return the widget key of a setting, with its default when it is new or no longer `allowed`."""
     key = PREFIX + name
+    st.session_state.setdefault("defaults", {})[name] = default
     if key not in st.session_state or (allowed is not None and st.session_state[key] not in allowed):
         st.session_state[key] = default
     return key
+
+
+def changed() -> dict[str, Any]:
+    """Return the settings by name that are not as they were at first."""
+    defaults: dict[str, Any] = st.session_state.setdefault("defaults", {})
+    found = {
+        str(key).removeprefix(PREFIX): st.session_state[key]
+        for key in st.session_state
+        if str(key).startswith(PREFIX)
+    }
+    return {name: new for name, new in found.items() if name not in defaults or new != defaults[name]}
+
+
+def kept(name: str, default: list[Any], allowed: Any) -> str:
+    """Return the widget key of a setting with several values; those no longer `allowed` are dropped."""
+    key = setting(name, default)
+    st.session_state[key] = [item for item in st.session_state[key] if item in allowed]
+    return key
+
+
+def forget_settings() -> None:
+    """Let every setting be as it was at first; only in a callback."""
+    kept: dict[str, Any] = st.session_state.setdefault("kept", {})
+    for key in [key for key in st.session_state if str(key).startswith(PREFIX)]:
+        del st.session_state[key]
+    kept.clear()
+
+
+def note(name: str, text: str) -> None:
+    """Leave a text for the next run of the page."""
+    st.session_state[f"note {name}"] = text
+
+
+def taken(name: str) -> str | None:
+    """Return a text that was left, once."""
+    found: str | None = st.session_state.pop(f"note {name}", None)
+    return found
+
+
+def first_time(name: str) -> bool:
+    """Say whether this is asked for the first time in this session."""
+    asked: set[str] = st.session_state.setdefault("asked", set())
+    first = name not in asked
+    asked.add(name)
+    return first
 
 
 def value(name: str, default: Any = None) -> Any:

@@ -82,3 +82,26 @@ function plotConfig(lassoIn3d, dim) {
     toImageButtonOptions: { format: "png", scale: 2, filename: "embedding-explorer" },
   };
 }
+
+/** Where the reader is on the map: ranges of its axes, or its camera; all lists of numbers. */
+function viewOf(plot, frame) {
+  const full = plot._fullLayout;
+  const key = frame.header.view_key;
+  if (frame.header.dim !== 3) return { key, x: [...full.xaxis.range], y: [...full.yaxis.range] };
+  const { eye, center, up } = full.scene._scene.getCamera();
+  const list = ({ x, y, z }) => [x, y, z];
+  return { key, eye: list(eye), center: list(center), up: list(up) };
+}
+
+/** A layout that begins at a place where the reader was before, when it is one of this map. */
+function withView(layout, view, frame) {
+  if (!view || view.key !== frame.header.view_key) return layout;
+  const point = ([x, y, z]) => ({ x, y, z });
+  if (frame.header.dim === 3) {
+    if (view.eye && view.center && view.up) layout.scene.camera = { eye: point(view.eye), center: point(view.center), up: point(view.up) };
+  } else if (view.x && view.y) {
+    Object.assign(layout.xaxis, { range: view.x, autorange: false });
+    Object.assign(layout.yaxis, { range: view.y, autorange: false });
+  }
+  return layout;
+}

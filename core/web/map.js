@@ -47,6 +47,7 @@ function mountMap(root, options) {
   let chain = Promise.resolve();
   let gone = false;
   let zoomTimer = 0;
+  let viewTimer = 0;
 
   const index = (point) => members[point.curveNumber]?.[point.pointNumber] ?? -1;
 
@@ -67,7 +68,7 @@ function mountMap(root, options) {
     ring.hidden = true;
     layer.clear();
     if (shown && shown.header.dim !== frame.header.dim) release();
-    await Plotly.react(plot, [...built.traces, ...symbolLegend(frame, theme), ...markTrace(frame, wanted.mark, theme)], buildLayout(frame, theme, camera, wanted.text), plotConfig(lasso3d.toggle, frame.header.dim));
+    await Plotly.react(plot, [...built.traces, ...symbolLegend(frame, theme), ...markTrace(frame, wanted.mark, theme)], withView(buildLayout(frame, theme, camera, wanted.text), shown ? null : options.view, frame), plotConfig(lasso3d.toggle, frame.header.dim));
     shown = frame;
     marked = wanted.text;
     members = built.members;
@@ -95,10 +96,13 @@ function mountMap(root, options) {
   }
 
   /** After the last of several moves. */
-  function zoomed() {
+  function zoomed(change) {
     layer.clear();
     clearTimeout(zoomTimer);
     zoomTimer = setTimeout(() => enqueueWork(followZoom), 150);
+    clearTimeout(viewTimer);
+    if (!Object.keys(change ?? {}).some((name) => /range|camera/.test(name))) return;
+    viewTimer = setTimeout(() => shown && options.moved?.(viewOf(plot, shown)), 700);
   }
 
   /** Fetch the pictures once the pointer is near them, not with the first view of the page. */

@@ -4,7 +4,7 @@ import base64
 import gzip
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -52,6 +52,8 @@ def scatter(
     radius: float = 0.0,
     turn: int = 0,
     mark: tuple[float, ...] | None = None,
+    view: Mapping[str, Any] | None = None,
+    on_view: Callable[[Any], None] = lambda value: None,
 ) -> None:
     """Draw a map.
 
@@ -62,6 +64,7 @@ def scatter(
     on_pick : called before the page runs again with what was drawn on the map.
     mode : of a pick without a held key. radius : above 0, a click picks all points so near, in map units.
     mark : a place on the map that gets a star.
+    view : the place on the map to begin with, as `on_view` was told it after the last zoom or turn.
     turn : another number makes the browser mark the selection anew.
     """
     javascript = web.script() + "\n" + (Path(__file__).with_name("scatter.js")).read_text("utf-8")
@@ -78,6 +81,7 @@ def scatter(
         "radius": radius,
         "turn": turn,
         "mark": mark,
+        "view": None if view is None else dict(view),
     }
 
     def picked() -> None:
@@ -85,7 +89,10 @@ def scatter(
         if pick is not None:
             on_pick(pick)
 
-    component(data=data, key=key, on_pick_change=picked)
+    def moved() -> None:
+        on_view(st.session_state[key].get("view"))
+
+    component(data=data, key=key, on_pick_change=picked, on_view_change=moved)
 
 
 def served_bytes(content: bytes, kind: str) -> str:

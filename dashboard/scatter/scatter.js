@@ -25,7 +25,7 @@ function loadPlotly(url) {
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
-  const { plotly, sheets, arrays, header, selected, mode, radius, turn, mark } = data;
+  const { plotly, sheets, arrays, header, selected, mode, radius, turn, mark, view } = data;
   const root = parentElement.querySelector(".ee-root");
   let map = mounted.get(root);
   if (!map) {
@@ -37,6 +37,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   map.options.sheet = (page) => `${sheets}${page}.webp`;
   map.options.select = (pick) => setTriggerValue("pick", pick);
   map.options.mode = mode;
+  map.options.view = view;
+  map.options.moved = (value) => setTriggerValue("view", value);
   map.options.radius = radius;
   const call = (map.calls = (map.calls ?? 0) + 1);
   fetchFrame(header, (file) => `${arrays}${file}`)

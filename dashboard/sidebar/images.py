@@ -138,7 +138,7 @@ def _subset(base: Chosen, found: ImageSet) -> Chosen:
     """Choose some of the classes, and how many images at most."""
     with st.expander("Only some of them"):
         classes = st.multiselect(
-            "Only these classes", found.classes, key=state.setting(f"only.{found.fingerprint[:8]}", []),
+            "Only these classes", found.classes, key=state.kept(f"only.{found.fingerprint[:8]}", [], found.classes),
             help="Nothing chosen: all.",
         ) if found.classes else []  # fmt: skip
         limit = st.number_input(

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -15,7 +16,7 @@ from core.jobs import Job
 from core.plans import Plan, Results, StageName, TrainSpec, some
 from core.projection import Projection
 from core.selection import Pick, picked
-from dashboard import chosen, components, learning, offers, results, state, takeaway
+from dashboard import chosen, components, learning, offers, results, saved, sessions, state, takeaway
 from dashboard.panels import charts, neighbours, pictures, table, toolbar, walks
 from dashboard.scatter import scatter
 from dashboard.sidebar import clusters, display, images, maps, models, recipe
@@ -169,6 +170,7 @@ def _draw(scene: Scene, recipe_name: str) -> None:
         drawing = display.choose(names, kinds, dims)
         takeaway.panel(scene.shown, drawing)
         takeaway.compare(scene.plan, scene.shown, recipe_name)
+        saved.panel(scene.shown.images.value)
         display.store_status(scene.shown)
     numbers = st.container()
     job = _job(scene)
@@ -219,12 +221,21 @@ def _area(scene: Scene, drawing: display.Display, job_name: str | None) -> None:
     scatter(
         spec, sheets=results.sheets_of(shown), key="map", selected=chosen.mask(images), on_pick=pick,
         mode=toolbar.mode(), radius=toolbar.radius(), turn=state.turn(),
+        view=state.value("camera"), on_view=_moved,
         mark=state.placed(some(shown.model).value.fingerprint, report.dimensions(shown)),
     )  # fmt: skip
     name = st.segmented_control(
         "Panel", tuple(PANELS), key=state.setting("panel", next(iter(PANELS)), PANELS), label_visibility="collapsed"
     )
     PANELS[name or next(iter(PANELS))](shown)
+    sessions.write_address()
+
+
+def _moved(view: Any) -> None:
+    """Remember where the reader is on the map, so that a link opens it there."""
+    if sessions.camera(view):
+        state.change("camera", dict(view))
+        sessions.write_address()
 
 
 def _meanwhile(scene: Scene) -> str:
