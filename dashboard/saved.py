@@ -27,9 +27,7 @@ def folder() -> Path:
 def panel(found: ImageSet) -> None:
     """Draw the list of kept views, and keep, open, download, upload and delete them."""
     with st.popover("Views", icon=":material/bookmark:", width="stretch"):
-        st.caption(
-            "A view: images, model, map, colours, selection and zoom. The address bar holds it, too."
-        )
+        st.caption("A view: images, model, map, colours, selection and zoom. The address bar holds it, too.")
         name = st.text_input("Name", key=state.setting("views.name", ""), placeholder="odd sevens")
         left, right = st.columns(2)
         left.button(

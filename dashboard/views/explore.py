@@ -145,7 +145,9 @@ def _scene(plan: Plan) -> Scene | None:
         *state.last_maps(place, plan),
         (ReductionConfig(), PCAConfig(2), plan.cluster),
     ):
-        earlier = _complete(replace(plan, reduction=reduction, projection=projection, cluster=cluster, others=()))
+        other = replace(plan, reduction=reduction, projection=projection, cluster=cluster, others=())
+        # What is attached may be what went wrong; the map stays without it.
+        earlier = _complete(other) or _complete(replace(other, known="", metadata=""))
         if earlier is not None:
             return Scene(plan, projection, earlier, missing, seconds)
     if missing is not None:

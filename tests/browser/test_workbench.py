@@ -119,6 +119,8 @@ def test_neighbours_are_the_nearest_in_latent_space_in_order(page, digits):
 
 def test_an_uploaded_picture_finds_itself(page, digits):
     panel(page, "Neighbours")
+    page.get_by_text("Select one image or several").wait_for()
+    page.wait_for_timeout(500)
     page.get_by_role("combobox", name="Neighbours of").or_(page.get_by_label("Neighbours of")).first.click()
     page.get_by_role("option", name="a picture from a file").click()
     buffer = io.BytesIO()
