@@ -212,6 +212,16 @@ def trustworthiness(
     return float(of_all(values, coordinates, n_neighbors=n_neighbors))
 
 
+def continuity(
+    values: np.ndarray, coordinates: np.ndarray, n_neighbors: int = 15, sample: int = SILHOUETTE_SAMPLE, seed: int = 0
+) -> float | None:
+    """Return the continuity of a map, in [0, 1]: how far neighbours in `values` are neighbours on the map.
+
+    It is the trustworthiness of `values` as a map of the coordinates (Venna and Kaski, 2001).
+    """
+    return trustworthiness(coordinates, values, n_neighbors, sample, seed)
+
+
 def _assignment(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of the one-to-one pairing with the largest sum."""
     from scipy.optimize import linear_sum_assignment

@@ -1,6 +1,6 @@
 """What a person reads from the results of a plan: columns, scores, the map to draw, the page to take away."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -79,6 +79,7 @@ def map_spec(
     crowd: bool = True,
     pictures: bool = True,
     limit: int | None = None,
+    further: Sequence[Column] = (),
 ) -> MapSpec:
     """Return the map to draw.
 
@@ -86,6 +87,7 @@ def map_spec(
     ----------
     color, symbol : titles of columns; None colours by the first one, and draws one shape.
     limit : draw at most so many dots, chosen at random.
+    further : columns beside those of the results.
 
     Raises
     ------
@@ -93,7 +95,7 @@ def map_spec(
     """
     images, projection = results.images.value, some(results.projection)
     rows = figures.sample(len(images), limit)
-    every = {column.title: _taken(column, rows) for column in columns(results)}
+    every = {column.title: _taken(column, rows) for column in (*columns(results), *further)}
     shapes = {title: column for title, column in every.items() if isinstance(column, Category)}
     reconstructions = None if results.latents is None else results.latents.value.reconstructions
     numbered = images.ids == tuple(map(str, range(len(images))))

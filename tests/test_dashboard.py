@@ -669,3 +669,17 @@ def test_a_file_that_is_no_view_is_one_sentence(data):
 
     with pytest.raises(ConfigError, match=r"is not a view|cannot be read|needs 1 bytes"):
         saved.read(data)
+
+
+def test_maps_side_by_side_are_scored_and_tell_who_keeps_company():
+    at = page().run()
+    box = next(item for item in at.sidebar.multiselect if item.label == "Maps beside this one")
+    box.set_value([("map", "pca"), ("map", "kernel-pca")]).run()
+    assert not at.exception
+    told = [item.value for item in at.caption if "trustworthiness" in item.value]
+    assert len(told) == 3 and told[0].startswith("t-SNE: trustworthiness 0.9")
+    values = [float(text.split("trustworthiness ")[1].split(",")[0]) for text in told]
+    assert values[0] > values[1], "t-SNE keeps neighbours better than PCA"
+    assert all("continuity" in text and "neighbours kept" in text for text in told)
+    next(item for item in at.toggle if item.label == "Colour by company kept").set_value(True).run()
+    assert not at.exception and not at.error

@@ -32,6 +32,7 @@ ORDER = [
     "projection",
     "clustering",
     "quality",
+    "alignment",
     "known",
     "ensemble",
     "compare",

@@ -128,6 +128,18 @@ function mountMap(root, options) {
     plot.on("plotly_relayouting", () => layer.clear());
     plot.on("plotly_restyle", (change) => "visible" in (change?.[0] ?? {}) && zoomed());
     plot.addEventListener("pointerenter", preload);
+    window.addEventListener("ee-hover", follow);
+  }
+
+  /** Put the ring around the image that is pointed at on another map of the page. */
+  function follow({ detail }) {
+    if (detail.plot === plot || !shown || shown.header.dim !== 2) return;
+    const at = detail.row < 0 ? null : pointOf(members, shown, detail.row);
+    ring.hidden = !at;
+    root.dataset.followed = at ? detail.row : "";
+    if (!at) return;
+    const { x, y } = plot.data[at.curve];
+    moveRing(ring, plot, { x: x[at.point], y: y[at.point] }, 2);
   }
 
   /** Tell the page what was picked; what the plot marks by itself lasts until the page answers. */
@@ -156,6 +168,7 @@ function mountMap(root, options) {
     detach?.();
     observer?.disconnect();
     plot.removeEventListener("pointerenter", preload);
+    window.removeEventListener("ee-hover", follow);
     detach = observer = null;
     Plotly?.purge(plot);
   }

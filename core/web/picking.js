@@ -14,6 +14,7 @@ function attachPicking(plot, on) {
   let pressed = null;
 
   const leave = () => {
+    if (hovered >= 0) tellHover(plot, -1);
     hovered = -1;
     on.card.hide();
     on.ring.hidden = true;
@@ -23,6 +24,7 @@ function attachPicking(plot, on) {
     const i = point ? on.index(point) : -1;
     if (i < 0) return;
     hovered = i;
+    tellHover(plot, on.frame().arrays.row[i]);
     const { header } = on.frame();
     on.card.show(describePoint(on.frame(), i), header.image, pointerOf(event, point, plot));
     moveRing(on.ring, plot, point, header.dim);
@@ -64,6 +66,11 @@ function attachPicking(plot, on) {
     plot.removeEventListener("pointerleave", leave);
     plot.removeEventListener("keydown", key);
   };
+}
+
+/** Tell the other maps of the page which image is pointed at, -1 for none. */
+function tellHover(plot, row) {
+  window.dispatchEvent(new CustomEvent("ee-hover", { detail: { row, plot } }));
 }
 
 /** The keys that change what a pick does: shift adds to the selection, alt takes away from it. */

@@ -19,7 +19,7 @@ from core.selection import Mode, Pick, packed, pick_from
 
 _HTML = '<div class="ee-root"></div>'
 # The map fills what the page's header and the numbers leave of the window.
-_CSS = ".ee-root { height: calc(100vh - 250px); min-height: 420px; }"
+_CSS = ".ee-root { height: calc(100vh - 250px); min-height: 420px; } .ee-root.ee-small { height: 440px; }"
 MAX_BYTES = 400_000_000  # of the files of maps drawn before
 
 
@@ -54,6 +54,7 @@ def scatter(
     mark: tuple[float, ...] | None = None,
     view: Mapping[str, Any] | None = None,
     on_view: Callable[[Any], None] = lambda value: None,
+    small: bool = False,
 ) -> None:
     """Draw a map.
 
@@ -65,6 +66,7 @@ def scatter(
     mode : of a pick without a held key. radius : above 0, a click picks all points so near, in map units.
     mark : a place on the map that gets a star.
     view : the place on the map to begin with, as `on_view` was told it after the last zoom or turn.
+    small : lower, for maps side by side.
     turn : another number makes the browser mark the selection anew.
     """
     javascript = web.script() + "\n" + (Path(__file__).with_name("scatter.js")).read_text("utf-8")
@@ -81,6 +83,7 @@ def scatter(
         "radius": radius,
         "turn": turn,
         "mark": mark,
+        "small": small,
         "view": None if view is None else dict(view),
     }
 

@@ -25,8 +25,9 @@ function loadPlotly(url) {
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
-  const { plotly, sheets, arrays, header, selected, mode, radius, turn, mark, view } = data;
+  const { plotly, sheets, arrays, header, selected, mode, radius, turn, mark, view, small } = data;
   const root = parentElement.querySelector(".ee-root");
+  root.classList.toggle("ee-small", small);
   let map = mounted.get(root);
   if (!map) {
     map = mountMap(root, { plotly: null, sheet: null, select: null });

@@ -11,12 +11,13 @@ import streamlit as st
 from core import figures, report
 from core.config import PCAConfig, ProjectionConfig, ReductionConfig
 from core.errors import ConfigError, DataError
+from core.figures import MapSpec
 from core.images import ImageSet
 from core.jobs import Job
 from core.plans import Plan, Results, StageName, TrainSpec, some
 from core.projection import Projection
 from core.selection import Pick, picked
-from dashboard import chosen, components, learning, offers, results, saved, sessions, state, takeaway
+from dashboard import beside, chosen, components, learning, offers, results, saved, sessions, state, takeaway
 from dashboard.panels import charts, neighbours, pictures, table, toolbar, walks
 from dashboard.scatter import scatter
 from dashboard.sidebar import clusters, display, images, maps, models, recipe
@@ -40,6 +41,7 @@ class Scene:
     shown: Results
     missing: StageName | None
     seconds: float
+    beside: tuple[tuple[Plan, str], ...] = ()
 
 
 def show() -> None:
@@ -67,9 +69,10 @@ def show() -> None:
         plan = Plan(source, ref, reduction, projection, cluster, clusters.known(found), metadata=opened.metadata)
         texts = {choice.ref: choice.text for choice in offers.model_choices(found)}
         plan = replace(plan, others=clusters.ensemble(plan, tuple(texts), texts))
+        maps_beside = beside.choose(plan, {ref: text for ref, text in texts.items() if ref != plan.model})
     scene = _scene(plan)
     if scene is not None:
-        _draw(scene, "default" if of_recipe is None else of_recipe.recipe.name)
+        _draw(replace(scene, beside=maps_beside), "default" if of_recipe is None else of_recipe.recipe.name)
 
 
 def _learn(plan: Plan) -> None:
@@ -199,33 +202,45 @@ def _area(scene: Scene, drawing: display.Display, job_name: str | None) -> None:
     shown = scene.shown
     if scene.missing is not None:
         shown = _pending(scene, job)
-    spec = report.map_spec(
-        shown,
-        color=drawing.color,
-        symbol=drawing.symbol,
-        point_size=drawing.point_size,
-        opacity=drawing.opacity,
-        crowd=drawing.crowd,
-        pictures=drawing.pictures,
-        limit=report.MAX_3D if report.dimensions(shown) == 3 else None,
-    )
+    others = beside.found(scene.beside, shown)
+    company = beside.company(shown, others) if beside.fading() else None
+
+    def spec_of(found: Results) -> MapSpec:
+        return report.map_spec(
+            found,
+            color=drawing.color if company is None else company.title,
+            symbol=drawing.symbol,
+            point_size=drawing.point_size,
+            opacity=drawing.opacity,
+            crowd=drawing.crowd,
+            pictures=drawing.pictures,
+            limit=report.MAX_3D if report.dimensions(found) == 3 else None,
+            further=() if company is None else (company,),
+        )
+
+    spec = spec_of(shown)
     if len(spec.rows) < report.size(shown):
         st.caption(f"{len(spec.rows):,} of {report.size(shown):,} images are drawn in 3-D, chosen at random.")
     if shown.latents is not None and shown.latents.value.reconstructions is None:
         st.caption("A classifier makes no reconstructions: under the mouse is the image alone.")
     images = shown.images.value
 
-    def pick(drawn: Pick) -> None:
-        rows = picked(drawn, spec.coordinates, spec.rows, spec.groups)
-        chosen.pick(images, rows, drawn.mode)
+    def pick(on: MapSpec, drawn: Pick) -> None:
+        chosen.pick(images, picked(drawn, on.coordinates, on.rows, on.groups), drawn.mode)
 
     toolbar.show(shown)
+    options: dict[str, Any] = {
+        "sheets": results.sheets_of(shown), "selected": chosen.mask(images), "mode": toolbar.mode(),
+        "radius": toolbar.radius(), "turn": state.turn(),
+    }  # fmt: skip
+    if others:
+        st.caption(f"{report.title_of(scene.drawn)}: {beside.scores_line(shown)}")
     scatter(
-        spec, sheets=results.sheets_of(shown), key="map", selected=chosen.mask(images), on_pick=pick,
-        mode=toolbar.mode(), radius=toolbar.radius(), turn=state.turn(),
-        view=state.value("camera"), on_view=_moved,
-        mark=state.placed(some(shown.model).value.fingerprint, report.dimensions(shown)),
+        spec, key="map", on_pick=lambda drawn: pick(spec, drawn), view=state.value("camera"), on_view=_moved,
+        mark=state.placed(some(shown.model).value.fingerprint, report.dimensions(shown)), small=bool(others), **options,
     )  # fmt: skip
+    if others:
+        beside.draw(others, spec_of, shown, pick, options)
     name = st.segmented_control(
         "Panel", tuple(PANELS), key=state.setting("panel", next(iter(PANELS)), PANELS), label_visibility="collapsed"
     )

@@ -214,3 +214,17 @@ def gallery_rows(page, of: int = 1) -> list[int]:
     """Return the rows that the gallery shows, in order, once there are at least `of`."""
     page.wait_for_function("(n) => document.querySelectorAll('.ee-picture').length >= n", arg=of)
     return page.evaluate("[...document.querySelectorAll('.ee-picture')].map((p) => Number(p.dataset.row))")
+
+
+def choose(page, label: str, option: str) -> None:
+    """Choose an option of a list by its label; a page that is drawn again may close the list once."""
+    box = page.locator('[data-testid="stSelectbox"], [data-testid="stMultiSelect"]').filter(has_text=label).first
+    for _ in range(5):
+        box.locator("input").first.click()
+        try:
+            page.get_by_role("option", name=option, exact=True).click(timeout=4000)
+            return
+        except Exception as error:  # Playwright's TimeoutError is made by its own package
+            assert "Timeout" in type(error).__name__, error
+            page.keyboard.press("Escape")
+    raise AssertionError(f"{option!r} of {label!r} could not be chosen")

@@ -13,6 +13,7 @@ from core.plans import KeptModel
 from core.stages import read_model
 from tests.browser.helpers import (
     browser_page,
+    choose,
     chromium,
     dashboard,
     draw_box,
@@ -120,9 +121,7 @@ def test_neighbours_are_the_nearest_in_latent_space_in_order(page, digits):
 def test_an_uploaded_picture_finds_itself(page, digits):
     panel(page, "Neighbours")
     page.get_by_text("Select one image or several").wait_for()
-    page.wait_for_timeout(500)
-    page.get_by_role("combobox", name="Neighbours of").or_(page.get_by_label("Neighbours of")).first.click()
-    page.get_by_role("option", name="a picture from a file").click()
+    choose(page, "Neighbours of", "a picture from a file")
     buffer = io.BytesIO()
     Image.fromarray(digits[0].x[321, :, :, 0]).save(buffer, "PNG")
     page.locator('input[type="file"]').set_input_files(
@@ -238,3 +237,26 @@ def test_a_map_shows_in_a_notebooks_cell():
         page.set_content(explore("digits").map("Label")._repr_html_())
         page.frame_locator("iframe").locator(".ee-map[data-drawn]").wait_for()
         assert page.problems == [] and page.outside == []
+
+
+def test_maps_side_by_side_share_hover_and_selection(page, digits):
+    page.get_by_text("Side by side").click()
+    choose(page, "Maps beside this one", "PCA")
+    page.wait_for_function("document.querySelectorAll('.ee-map[data-drawn]').length === 2")
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(1000)
+    row = hover_one_of(page, range(0, 400, 20))
+    page.wait_for_function("(row) => document.querySelectorAll('.ee-map')[1].dataset.followed == row", arg=row)
+    off, hidden = page.evaluate(
+        """(row) => {
+          const root = document.querySelectorAll('.ee-map')[1], {gd} = root.eeMap, at = root.eeMap.pointOf(row);
+          const ring = root.querySelector('.ee-ring'), full = gd._fullLayout, trace = gd._fullData[at.curve];
+          return [parseFloat(ring.style.left) - full.xaxis._offset - full.xaxis.l2p(trace.x[at.point]), ring.hidden];
+        }""",
+        row,
+    )
+    assert abs(off) < 0.5 and hidden is False
+    page.mouse.click(*screen(page, row))
+    assert selected(page, "") == 1
+    page.wait_for_function("document.querySelectorAll('.ee-map')[1].dataset.selected == '1'")
+    assert page.problems == []

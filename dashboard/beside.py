@@ -1,0 +1,174 @@
+"""Further maps of the same images beside the main one: laid over it, with one hover and one selection."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from core import quality
+from core.alignment import aligned, shared_neighbours
+from core.config import KernelPCAConfig, PCAConfig, ProjectionConfig, TSNEConfig, UMAPConfig
+from core.errors import ExplorerError
+from core.figures import MapSpec, Number
+from core.plans import ModelRef, Plan, Results, some
+from core.selection import Pick
+from dashboard import components, results, state
+from dashboard.scatter import scatter
+from dashboard.sidebar.maps import MAPS
+
+MOST = 3
+CONFIGS: dict[str, Callable[[int], ProjectionConfig]] = {
+    "tsne": TSNEConfig,
+    "umap": UMAPConfig,
+    "pca": PCAConfig,
+    "kernel-pca": KernelPCAConfig,
+}
+COMPANY = "Company kept"
+
+
+@dataclass(frozen=True)
+class Other:
+    """A further map: its plan, a name for people, and its results laid over the main map, None while it is made."""
+
+    plan: Plan
+    name: str
+    shown: Results | None
+
+
+def choose(plan: Plan, texts: dict[ModelRef, str]) -> tuple[tuple[Plan, str], ...]:
+    """Choose the further maps in the sidebar: other methods of this model, and this method of other models."""
+    with st.expander("Side by side"):
+        options: list[Any] = [("map", name) for name in MAPS] + [("model", i) for i in range(len(texts))]
+        refs = list(texts)
+
+        def told(option: tuple[str, Any]) -> str:
+            return MAPS[option[1]] if option[0] == "map" else f"model {texts[refs[option[1]]]}"
+
+        found = st.multiselect(
+            "Maps beside this one", options, format_func=told, max_selections=MOST,
+            key=state.kept("beside", [], options),
+            help="They are turned and scaled to lie like this one; hover and selection are shared. Methods have defaults.",
+        )  # fmt: skip
+    plans = []
+    for kind, value in found:
+        if kind == "map":
+            config = CONFIGS[value](plan.projection.n_components)
+            plans.append((replace(plan, projection=config, others=()), MAPS[value]))
+        else:
+            plans.append((replace(plan, model=refs[value], others=()), texts[refs[value]]))
+    return tuple(plans)
+
+
+def found(chosen: tuple[tuple[Plan, str], ...], shown: Results) -> list[Other]:
+    """Find the further maps; one that is not there yet is made by a job, at once when it is quick."""
+    others = []
+    main = some(shown.projection).value.coordinates
+    for plan, name in chosen:
+        look = results.look(plan)
+        if look.missing is not None or look.results is None:
+            others.append(Other(plan, name, None))
+            if (
+                look.missing is not None
+                and look.seconds <= results.LIVE_SECONDS
+                and results.job_for(plan, look.missing) is None
+            ):
+                results.jobs().start(plan, look.missing)
+            continue
+        projection = some(look.results.projection)
+        value = replace(projection.value, coordinates=aligned(main, projection.value.coordinates))
+        own = replace(
+            look.results,
+            projection=replace(projection, value=value, key=f"{projection.key} on {some(shown.projection).key}"),
+        )
+        others.append(Other(plan, name, own))
+    return others
+
+
+def fading() -> bool:
+    """Say whether images that keep their company are to be told from those that do not."""
+    return bool(state.value("beside.company", False))
+
+
+def company(shown: Results, others: list[Other]) -> Number | None:
+    """Return how far each image keeps its ten nearest from the main map to the first of the others."""
+    there = [other.shown for other in others if other.shown is not None]
+    if not there:
+        return None
+    first, second = some(shown.projection), some(there[0].projection)
+    values = _company(f"{first.key} {second.key}", first.value.coordinates, second.value.coordinates)
+    return None if values is None else Number(COMPANY, values)
+
+
+@st.cache_data(max_entries=20, show_spinner="Comparing neighbours…")
+def _company(key: str, _first: np.ndarray, _second: np.ndarray) -> np.ndarray | None:
+    return shared_neighbours(_first, _second)
+
+
+@st.cache_data(max_entries=50, show_spinner="Scoring maps…")
+def _trust(key: str, _values: np.ndarray, _coordinates: np.ndarray) -> dict[str, float | None]:
+    kept = shared_neighbours(_values[:: _every(_values)], _coordinates[:: _every(_values)])
+    return {
+        "trustworthiness": quality.trustworthiness(_values, _coordinates),
+        "continuity": quality.continuity(_values, _coordinates),
+        "neighbours kept": None if kept is None else float(kept.mean()),
+    }
+
+
+def _every(values: np.ndarray) -> int:
+    return max(1, len(values) // 5000)  # of a sample, as all pairs in many dimensions take long
+
+
+def scores_line(shown: Results) -> str:
+    """Write how far a map can be trusted, in one line."""
+    reduced, projection = some(shown.reduced), some(shown.projection)
+    found = _trust(f"{reduced.key} {projection.key}", reduced.value.values, projection.value.coordinates)
+    return ", ".join(f"{name} {value:.3f}" for name, value in found.items() if value is not None)
+
+
+def draw(others: list[Other], spec_of: Callable[[Results], MapSpec], shown: Results, on_pick: Callable[[MapSpec, Pick], None],
+         options: dict[str, Any]) -> None:  # fmt: skip
+    """Draw the further maps in rows of two."""
+    st.toggle(
+        "Colour by company kept", key=state.setting("beside.company", False),
+        help="The share of an image's ten nearest on this map that are among its ten nearest on the first of the others: "
+        "dark keeps other company.",
+    )  # fmt: skip
+    for number, other in enumerate(others):
+        if number % 2 == 0:
+            columns = st.columns(2)
+        with columns[number % 2]:
+            st.markdown(f"**{components.plain(other.name)}**")
+            if other.shown is None:
+                _missing(other.plan)
+                continue
+            try:
+                own = replace(shown, projection=other.shown.projection)
+                spec = spec_of(own)
+            except ExplorerError as error:
+                components.problem(error)
+                continue
+            st.caption(scores_line(replace(other.shown, projection=other.shown.projection)))
+            scatter(
+                spec,
+                key=f"map.{number + 2}",
+                on_pick=partial(on_pick, spec),
+                small=True,
+                **options,
+            )
+
+
+def _missing(plan: Plan) -> None:
+    look = results.look(plan)
+    if look.missing is None:
+        st.rerun()
+    job = results.job_for(plan, look.missing)
+    if job is not None and job.active:
+        components.watch(job)
+    elif job is not None and job.state in ("failed", "cancelled"):
+        components.job_ended(job)
+    elif st.button(f"Make it (about {components.duration(look.seconds)})", key=f"make.{plan!r:.200}"):
+        results.jobs().start(plan, look.missing)
+        st.rerun()
