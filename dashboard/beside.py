@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core import quality
 from core.alignment import aligned, shared_neighbours
@@ -128,20 +129,34 @@ def scores_line(shown: Results) -> str:
     return ", ".join(f"{name} {value:.3f}" for name, value in found.items() if value is not None)
 
 
-def draw(others: list[Other], spec_of: Callable[[Results], MapSpec], shown: Results, on_pick: Callable[[MapSpec, Pick], None],
-         options: dict[str, Any]) -> None:  # fmt: skip
-    """Draw the further maps in rows of two."""
+def cells(count: int) -> list[DeltaGenerator]:
+    """Return a place for each map: the whole width for one, else rows of two."""
+    if count == 1:
+        return [st.container()]
     st.toggle(
         "Colour by company kept", key=state.setting("beside.company", False),
-        help="The share of an image's ten nearest on this map that are among its ten nearest on the first of the others: "
-        "dark keeps other company.",
+        help="The share of an image's ten nearest on the first map that are among its ten nearest on the second: dark ones "
+        "keep other company.",
     )  # fmt: skip
-    for number, other in enumerate(others):
-        if number % 2 == 0:
-            columns = st.columns(2)
-        with columns[number % 2]:
-            st.markdown(f"**{components.plain(other.name)}**")
+    places: list[DeltaGenerator] = []
+    while len(places) < count:
+        places += st.columns(2)
+    return places[:count]
+
+
+def heading(name: str, shown: Results) -> None:
+    """Write above a map what it is and how far it can be trusted."""
+    st.markdown(f"**{components.plain(name)}**")
+    st.caption(scores_line(shown))
+
+
+def draw(others: list[Other], places: list[DeltaGenerator], spec_of: Callable[[Results], MapSpec], shown: Results,
+         on_pick: Callable[[MapSpec, Pick], None], options: dict[str, Any]) -> None:  # fmt: skip
+    """Draw the further maps, each in its place."""
+    for number, (other, place) in enumerate(zip(others, places, strict=True)):
+        with place:
             if other.shown is None:
+                st.markdown(f"**{components.plain(other.name)}**")
                 _missing(other.plan)
                 continue
             try:
@@ -150,7 +165,7 @@ def draw(others: list[Other], spec_of: Callable[[Results], MapSpec], shown: Resu
             except ExplorerError as error:
                 components.problem(error)
                 continue
-            st.caption(scores_line(replace(other.shown, projection=other.shown.projection)))
+            heading(other.name, other.shown)
             scatter(
                 spec,
                 key=f"map.{number + 2}",

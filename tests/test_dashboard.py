@@ -677,7 +677,7 @@ def test_maps_side_by_side_are_scored_and_tell_who_keeps_company():
     box.set_value([("map", "pca"), ("map", "kernel-pca")]).run()
     assert not at.exception
     told = [item.value for item in at.caption if "trustworthiness" in item.value]
-    assert len(told) == 3 and told[0].startswith("t-SNE: trustworthiness 0.9")
+    assert len(told) == 3 and told[0].startswith("trustworthiness 0.9")
     values = [float(text.split("trustworthiness ")[1].split(",")[0]) for text in told]
     assert values[0] > values[1], "t-SNE keeps neighbours better than PCA"
     assert all("continuity" in text and "neighbours kept" in text for text in told)

@@ -233,14 +233,16 @@ def _area(scene: Scene, drawing: display.Display, job_name: str | None) -> None:
         "sheets": results.sheets_of(shown), "selected": chosen.mask(images), "mode": toolbar.mode(),
         "radius": toolbar.radius(), "turn": state.turn(),
     }  # fmt: skip
+    places = beside.cells(1 + len(others))
+    with places[0]:
+        if others:
+            beside.heading(report.title_of(scene.drawn), shown)
+        scatter(
+            spec, key="map", on_pick=lambda drawn: pick(spec, drawn), view=state.value("camera"), on_view=_moved,
+            mark=state.placed(some(shown.model).value.fingerprint, report.dimensions(shown)), small=bool(others), **options,
+        )  # fmt: skip
     if others:
-        st.caption(f"{report.title_of(scene.drawn)}: {beside.scores_line(shown)}")
-    scatter(
-        spec, key="map", on_pick=lambda drawn: pick(spec, drawn), view=state.value("camera"), on_view=_moved,
-        mark=state.placed(some(shown.model).value.fingerprint, report.dimensions(shown)), small=bool(others), **options,
-    )  # fmt: skip
-    if others:
-        beside.draw(others, spec_of, shown, pick, options)
+        beside.draw(others, places[1:], spec_of, shown, pick, options)
     name = st.segmented_control(
         "Panel", tuple(PANELS), key=state.setting("panel", next(iter(PANELS)), PANELS), label_visibility="collapsed"
     )
