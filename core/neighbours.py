@@ -1,4 +1,4 @@
-"""The nearest images of a point in latent space."""
+"""The nearest images of a point in latent space, and of every image."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,9 +6,59 @@ from typing import Literal
 import numpy as np
 
 from core.errors import ConfigError
+from core.progress import Callback, Progress, ignore, stopwatch
 
 Distance = Literal["euclidean", "cosine"]
 ROWS = 20_000  # compared at a time, so that memory stays bounded
+QUERIES = 2_000  # images whose neighbours are searched between two reports
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """The k nearest other images of each of n images, nearest first.
+
+    Parameters
+    ----------
+    rows : int32 (n, k), never the image itself.
+    distances : float32 (n, k), ≥ 0.
+    """
+
+    rows: np.ndarray
+    distances: np.ndarray
+
+    @property
+    def k(self) -> int:
+        """Number of neighbours of each image."""
+        return int(self.rows.shape[1])
+
+
+def graph(latents: np.ndarray, k: int, metric: Distance = "euclidean", callback: Callback = ignore) -> Graph:
+    """Find each image's k nearest others among (n, d), exactly; of n images at most n - 1.
+
+    Raises
+    ------
+    ConfigError : k below 1, or fewer than 2 images.
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    n = len(latents)
+    if k < 1 or n < 2:
+        raise ConfigError(f"Neighbours need k of at least 1 and 2 images; here are k = {k} and {n}.")
+    k = min(k, n - 1)
+    values = np.ascontiguousarray(latents, np.float32)
+    index = NearestNeighbors(n_neighbors=k + 1, algorithm="brute", metric=metric).fit(values)
+    rows, away = np.empty((n, k), np.int32), np.empty((n, k), np.float32)
+    left = stopwatch(n)
+    for start in range(0, n, QUERIES):
+        part = slice(start, min(start + QUERIES, n))
+        distances, found = index.kneighbors(values[part])
+        # Of equal images another one may stand first; where the image itself is not found, the last one goes.
+        own = found == np.arange(part.start, part.stop)[:, None]
+        own[~own.any(axis=1), k] = True
+        rows[part] = found[~own].reshape(-1, k)
+        away[part] = distances[~own].reshape(-1, k)
+        callback(Progress("Finding neighbours", part.stop, n, "image", left(part.stop)))
+    return Graph(rows, away)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,8 @@ import ast
 import json
 import subprocess
 import sys
+import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ ORDER = [
     "progress",
     "store",
     "imageset",
+    "neighbours",
     "readers",
     "images",
     "models",
@@ -40,7 +43,6 @@ ORDER = [
     "palettes",
     "selection",
     "metadata",
-    "neighbours",
     "walks",
     "sheets",
     "web",
@@ -138,3 +140,14 @@ def test_heavy_libraries_are_loaded_only_when_they_work(modules):
     code = f"import json, sys, {modules}; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert not set(json.loads(done.stdout)) & set(HEAVY)
+
+
+def test_an_installed_program_has_every_package_and_every_file_of_it():
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
+    for name in ("core", "dashboard"):
+        files = [path for path in (ROOT / name).rglob("*.*") if path.is_file() and "__pycache__" not in path.parts]
+        for path in files:
+            package = ".".join(path.parent.relative_to(ROOT).parts)
+            assert package in tools["packages"], f"{path} is in a package that pyproject.toml does not list"
+            patterns = ["*.py", *tools["package-data"].get(package, [])]
+            assert any(fnmatch(path.name, pattern) for pattern in patterns), f"{path} would not be installed"

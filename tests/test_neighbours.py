@@ -35,3 +35,26 @@ def test_a_point_is_placed_between_its_nearest_and_an_image_on_itself():
     np.testing.assert_array_equal(neighbours.placed(latents, at, latents[1]), [8, 8])
     with pytest.raises(ConfigError, match="needs 1 numbers; it has 2"):
         neighbours.distances(latents, np.zeros(2))
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+def test_a_graph_holds_each_images_nearest_others(metric, monkeypatch):
+    monkeypatch.setattr(neighbours, "QUERIES", 77)
+    seen = []
+    found = neighbours.graph(LATENTS, 5, metric, seen.append)
+    every = pairwise_distances(LATENTS.astype(np.float64), metric=metric)
+    np.fill_diagonal(every, np.inf)
+    np.testing.assert_array_equal(found.rows, np.argsort(every, axis=1)[:, :5])
+    np.testing.assert_allclose(found.distances, np.sort(every, axis=1)[:, :5], rtol=1e-4)
+    assert [progress.done for progress in seen] == [77, 154, 231, 308, 385, 462, 500]
+
+
+def test_in_a_graph_equal_images_are_neighbours_and_no_image_is_its_own():
+    same = np.zeros((6, 2), np.float32)
+    found = neighbours.graph(same, 9)
+    assert (found.k, found.distances.max()) == (5, 0)
+    assert not (found.rows == np.arange(6)[:, None]).any()
+    crowd = neighbours.graph(np.zeros((50, 2), np.float32), 3)
+    assert not (crowd.rows == np.arange(50)[:, None]).any()
+    with pytest.raises(ConfigError, match="k = 0 and 6"):
+        neighbours.graph(same, 0)
