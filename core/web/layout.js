@@ -70,15 +70,26 @@ const LASSO_ICON = {
   path: "M12 3C6.5 3 2 6 2 10c0 2.5 1.7 4.6 4.3 5.800-.2 1.7-.9 3.2-2.3 4.2l1.3 1.5c2-1.4 2.9-3.3 3-5.2 1.2.2 2.4.4 3.7.4 5.500 0 10-3 10-6.700S17.500 3 12 3zm0 2c4.4 0 8 2.2 8 5s-3.600 5-8 5-8-2.200-8-5 3.600-5 8-5z",
 };
 
-/** Buttons and behaviour of the plot. */
-function plotConfig(lassoIn3d, dim) {
+const BOX_ICON = { width: 24, height: 24, path: "M3 3h4v2H5v2H3zm6 0h6v2H9zm8 0h4v4h-2V5h-2zM3 9h2v6H3zm16 0h2v6h-2zM3 17h2v2h2v2H3zm6 2h6v2H9zm10-2h2v4h-4v-2h2z" };
+
+/** Buttons that draw around points on the screen of a 3-D map; `draw` takes the shape, "lasso" or "box". */
+function drawButtons(draw) {
+  const button = (shape, title, icon) => ({ name: `${shape}3d`, title, icon, click: () => draw(shape) });
+  return [
+    button("lasso", "Select what you draw around (drag; shift adds, alt removes)", LASSO_ICON),
+    button("box", "Select what a box on the screen holds (drag; shift adds, alt removes)", BOX_ICON),
+  ];
+}
+
+/** Buttons and behaviour of the plot; `draw` begins a selection on the screen of a 3-D map. */
+function plotConfig(draw, dim) {
   return {
     responsive: false, // a ResizeObserver does this, also when the window stays as it is
     displaylogo: false,
     scrollZoom: true,
     doubleClick: "reset+autosize",
     modeBarButtonsToRemove: ["autoScale2d", "hoverClosest3d", "resetCameraLastSave3d", "sendChartToCloud"],
-    modeBarButtonsToAdd: dim !== 3 ? [] : [{ name: "lasso3d", title: "Select what you draw around (drag; shift adds, alt removes)", icon: LASSO_ICON, click: lassoIn3d }],
+    modeBarButtonsToAdd: dim === 3 ? drawButtons(draw) : [],
     toImageButtonOptions: { format: "png", scale: 2, filename: "embedding-explorer" },
   };
 }

@@ -1,4 +1,4 @@
-/** A line drawn around points on the screen of a 3-D map, which Plotly has no lasso for. */
+/** A line or a box drawn around points on the screen of a 3-D map, which Plotly has neither for. */
 
 /**
  * A sheet over the map to draw on; the line is sent with the matrix that projects the map onto the screen.
@@ -11,7 +11,12 @@ function screenLasso(plot, select) {
   element.setAttribute("class", "ee-screen-lasso");
   element.append(line);
   let drawn = null;
-  const show = (on) => element.classList.toggle("ee-on", on);
+  let shape = null; // "lasso" or "box" while something can be drawn
+  const show = (wanted) => {
+    shape = wanted;
+    element.classList.toggle("ee-on", wanted !== null);
+    element.dataset.shape = wanted ?? "";
+  };
   const at = (event) => {
     const box = element.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];
@@ -25,7 +30,8 @@ function screenLasso(plot, select) {
     if (!drawn) return;
     const [x, y] = at(event);
     const [lastX, lastY] = drawn.at(-1);
-    if (Math.hypot(x - lastX, y - lastY) > 3) drawn.push([x, y]);
+    if (shape === "box") drawn = corners(drawn[0], [x, y]);
+    else if (Math.hypot(x - lastX, y - lastY) > 3) drawn.push([x, y]);
     write();
   });
   element.addEventListener("pointerup", (event) => {
@@ -33,7 +39,7 @@ function screenLasso(plot, select) {
     const box = element.getBoundingClientRect(); // before it is hidden
     drawn = null;
     write();
-    show(false);
+    show(null);
     if (points.length < 3) return;
     const { matrix, area } = projectionOf(plot);
     select({
@@ -44,7 +50,12 @@ function screenLasso(plot, select) {
       ...modeOf(heldKeys(event)),
     });
   });
-  return { element, toggle: () => show(!element.classList.contains("ee-on")), stop: () => show(false) };
+  return { element, toggle: (wanted) => show(shape === wanted ? null : wanted), stop: () => show(null) };
+}
+
+/** The corners of a box between two opposite ones, the first one first. */
+function corners([x0, y0], [x1, y1]) {
+  return [[x0, y0], [x1, y0], [x1, y1], [x0, y1]];
 }
 
 /** The 4×4 matrix, column by column, from map coordinates to the screen's -1..1, and the screen's place. */

@@ -75,15 +75,23 @@ def test_a_lasso_selects_shift_adds_and_alt_takes_away(page, digits):
     assert page.problems == []
 
 
-def test_a_lasso_on_the_screen_of_a_3d_map_selects_what_it_goes_round(page):
+@pytest.mark.parametrize("button", ["Select what you draw around", "Select what a box on the screen holds"])
+def test_a_lasso_or_box_on_the_screen_of_a_3d_map_selects_what_it_goes_round(button, page):
     before = wait_drawn(page)
     page.get_by_text("3-D", exact=True).click()
     wait_drawn(page, before)
-    page.locator('[data-attr="lasso3d"], [data-title^="Select what you draw around"]').first.click()
+    page.locator(f'[data-title^="{button}"]').first.click()
     at = screens(page, range(5000))
     x, y = np.median(at, axis=0)
     box = (x - 60, y - 60, x + 60, y + 60)
-    draw_box(page, *box)
+    if "box" in button:
+        page.mouse.move(box[0], box[1])
+        page.mouse.down()
+        page.mouse.move(x, y - 5, steps=4)
+        page.mouse.move(box[2], box[3], steps=4)
+        page.mouse.up()
+    else:
+        draw_box(page, *box)
     count = selected(page, "")
     perhaps = check_count(count, at, box)
     assert set(gallery_rows(page)) <= set(np.flatnonzero(perhaps))
