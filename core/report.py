@@ -79,6 +79,7 @@ def map_spec(
     crowd: bool = True,
     pictures: bool = True,
     limit: int | None = None,
+    only: np.ndarray | None = None,
     further: Sequence[Column] = (),
 ) -> MapSpec:
     """Return the map to draw.
@@ -86,7 +87,7 @@ def map_spec(
     Parameters
     ----------
     color, symbol : titles of columns; None colours by the first one, and draws one shape.
-    limit : draw at most so many dots, chosen at random.
+    limit : draw at most so many dots, chosen at random. only : rows (k,) to draw, None for all.
     further : columns beside those of the results.
 
     Raises
@@ -94,7 +95,8 @@ def map_spec(
     ConfigError : there is no column of this title.
     """
     images, projection = results.images.value, some(results.projection)
-    rows = figures.sample(len(images), limit)
+    among = np.arange(len(images), dtype=np.int32) if only is None else np.asarray(only, np.int32)
+    rows = among[figures.sample(len(among), limit)]
     every = {column.title: _taken(column, rows) for column in (*columns(results), *further)}
     shapes = {title: column for title, column in every.items() if isinstance(column, Category)}
     reconstructions = None if results.latents is None else results.latents.value.reconstructions

@@ -1,4 +1,4 @@
-"""The one selection that all views share: changed by picks, undone and redone, found again after a reload.
+"""The one selection that all views share, and the images they show at all: changed, undone, found again after a reload.
 
 It is kept per set of images, so that another map or other clusters leave it as it is. The address bar holds its key in
 the store, not its images.
@@ -11,7 +11,7 @@ from core.images import ImageSet
 from core.selection import Mode, combined, packed, unpacked
 from core.store import key_of
 from dashboard import results, state
-from dashboard.state import History
+from dashboard.state import History, Step
 
 STAGE = "selection"
 ADDRESS = "selection"
@@ -20,23 +20,46 @@ STEPS = 50  # that can be undone
 
 def mask(found: ImageSet) -> np.ndarray:
     """Return which images are selected, bool (n,)."""
-    known = _history(found)
-    return unpacked(np.frombuffer(known.steps[known.at], np.uint8), len(found))
+    return _unpacked(_now(found).bits, found)
+
+
+def scope(found: ImageSet) -> np.ndarray:
+    """Return which images are shown at all, bool (n,): all, unless `narrow` left the others out."""
+    bits = _now(found).scope
+    return np.ones(len(found), bool) if bits is None else _unpacked(bits, found)
+
+
+def rows(found: ImageSet) -> np.ndarray:
+    """Return the rows, int64 (k,), that the panels are of: the selected images, or all that are shown when none is."""
+    selected = mask(found)
+    return np.flatnonzero(selected if selected.any() else scope(found))
 
 
 def pick(found: ImageSet, images: np.ndarray, mode: Mode = "replace") -> None:
-    """Let images, bool (n,) or rows (k,), replace the selection, join it or leave it."""
-    _become(found, combined(mask(found), images, mode))
+    """Let images, bool (n,) or rows (k,), replace the selection, join it or leave it; those not shown stay out."""
+    _become(found, combined(mask(found), images, mode) & scope(found), _now(found).scope)
 
 
 def clear(found: ImageSet) -> None:
     """Select nothing."""
-    _become(found, np.zeros(len(found), bool))
+    _become(found, np.zeros(len(found), bool), _now(found).scope)
 
 
 def invert(found: ImageSet) -> None:
-    """Select the other images."""
-    _become(found, ~mask(found))
+    """Select the other images that are shown."""
+    _become(found, ~mask(found) & scope(found), _now(found).scope)
+
+
+def narrow(found: ImageSet) -> None:
+    """Show the selected images alone, none of them selected."""
+    selected = mask(found)
+    if selected.any():
+        _become(found, np.zeros(len(found), bool), packed(selected).tobytes())
+
+
+def widen(found: ImageSet) -> None:
+    """Show all images again; the selection stays."""
+    _become(found, mask(found), None)
 
 
 def undo(found: ImageSet, steps: int = 1) -> None:
@@ -45,7 +68,7 @@ def undo(found: ImageSet, steps: int = 1) -> None:
     at = min(max(known.at - steps, 0), len(known.steps) - 1)
     state.remember_history(found.fingerprint, History(known.steps, at))
     state.next_turn()
-    _keep(found, mask(found))
+    _keep(found, known.steps[at])
 
 
 def can_undo(found: ImageSet) -> tuple[bool, bool]:
@@ -54,42 +77,54 @@ def can_undo(found: ImageSet) -> tuple[bool, bool]:
     return known.at > 0, known.at + 1 < len(known.steps)
 
 
-def _become(found: ImageSet, new: np.ndarray) -> None:
-    known, bits = _history(found), packed(new).tobytes()
+def _become(found: ImageSet, new: np.ndarray, shown: bytes | None) -> None:
+    known, step = _history(found), Step(packed(new).tobytes(), shown)
     state.next_turn()
-    if bits == known.steps[known.at]:
+    if step == known.steps[known.at]:
         return
-    steps = (*known.steps[: known.at + 1], bits)[-STEPS:]
+    steps = (*known.steps[: known.at + 1], step)[-STEPS:]
     state.remember_history(found.fingerprint, History(steps, len(steps) - 1))
-    _keep(found, new)
+    _keep(found, step)
+
+
+def _now(found: ImageSet) -> Step:
+    known = _history(found)
+    return known.steps[known.at]
+
+
+def _unpacked(bits: bytes, found: ImageSet) -> np.ndarray:
+    return unpacked(np.frombuffer(bits, np.uint8), len(found))
 
 
 def _history(found: ImageSet) -> History:
     known = state.history(found.fingerprint)
-    if known is not None and len(known.steps[0]) != -(-len(found) // 8):
+    if known is not None and len(known.steps[0].bits) != -(-len(found) // 8):
         known = None  # of a file that says another number of images
     if known is None:
-        known = History((packed(_recalled(found)).tobytes(),))
+        known = History((_recalled(found),))
         state.remember_history(found.fingerprint, known)
     return known
 
 
-def _keep(found: ImageSet, new: np.ndarray) -> None:
+def _keep(found: ImageSet, step: Step) -> None:
     """Write the selection to the store and its key into the address."""
-    if not new.any():
+    selected = _unpacked(step.bits, found)
+    if step.scope is None and not selected.any():
         state.change_address(ADDRESS, None)
         return
-    bits = packed(new)
-    key = key_of(1, found.fingerprint, bits.tobytes().hex())
+    arrays = {"bits": packed(selected)}
+    if step.scope is not None:
+        arrays["scope"] = np.frombuffer(step.scope, np.uint8)
+    key = key_of(2, found.fingerprint, step.bits.hex(), "" if step.scope is None else step.scope.hex())
     if not results.store().has(STAGE, key):
-        info = {"images": found.fingerprint, "n": len(found), "selected": int(new.sum())}
-        results.store().put(STAGE, key, {"bits": bits}, info, 0.0)
+        info = {"images": found.fingerprint, "n": len(found), "selected": int(selected.sum())}
+        results.store().put(STAGE, key, arrays, info, 0.0)
     state.change_address(ADDRESS, key)
 
 
-def _recalled(found: ImageSet) -> np.ndarray:
+def _recalled(found: ImageSet) -> Step:
     """Return the selection that the address names, when it is one of these images."""
-    nothing = np.zeros(len(found), bool)
+    nothing = Step(packed(np.zeros(len(found), bool)).tobytes())
     key = state.address(ADDRESS)
     if key is None or len(key) > 64 or not key.isalnum():
         return nothing
@@ -97,6 +132,22 @@ def _recalled(found: ImageSet) -> np.ndarray:
     if entry is None or entry.info.get("images") != found.fingerprint:
         return nothing
     try:
-        return unpacked(np.asarray(entry.arrays["bits"]), len(found))
+        return checked_step(np.asarray(entry.arrays["bits"]), entry.arrays.get("scope"), len(found))
     except (ConfigError, KeyError):
         return nothing
+
+
+def checked_step(bits: np.ndarray, shown: np.ndarray | None, n: int) -> Step:
+    """Check bits that come from a file; what is not shown is not selected.
+
+    Raises
+    ------
+    ConfigError : they are not of n images.
+    """
+    selected = unpacked(bits, n)
+    if shown is None:
+        return Step(packed(selected).tobytes())
+    inside = unpacked(np.asarray(shown), n)
+    if not inside.any():
+        return Step(packed(selected).tobytes())
+    return Step(packed(selected & inside).tobytes(), packed(inside).tobytes())

@@ -13,8 +13,9 @@ import streamlit as st
 from core import checkpoints, export
 from core.errors import ConfigError, ExplorerError
 from core.images import ImageSet
-from core.selection import packed, unpacked
+from core.selection import packed
 from dashboard import chosen, components, sessions, state
+from dashboard.state import Step
 
 LIMIT_BYTES = 20_000_000
 
@@ -57,9 +58,11 @@ def panel(found: ImageSet) -> None:
 
 def content(found: ImageSet) -> bytes:
     """Return this view and selection as JSON."""
-    mask = chosen.mask(found)
-    bits = base64.b64encode(packed(mask).tobytes()).decode() if mask.any() else ""
-    values = {"view": sessions.current(), "selection": {"images": found.fingerprint, "n": len(found), "bits": bits}}
+    selection: dict[str, Any] = {"images": found.fingerprint, "n": len(found)}
+    for name, mask in (("bits", chosen.mask(found)), ("scope", chosen.scope(found))):
+        plain = mask.all() if name == "scope" else not mask.any()
+        selection[name] = "" if plain else base64.b64encode(packed(mask).tobytes()).decode()
+    values = {"view": sessions.current(), "selection": selection}
     return (json.dumps(values, indent=1) + "\n").encode()
 
 
@@ -91,13 +94,13 @@ def _open(data: bytes) -> None:
     state.forget_settings()
     for name, value in view.items():
         state.change(name, value)
-    for fingerprint, bits in selections.items():
-        state.remember_history(fingerprint, state.History((bits,)))
+    for fingerprint, step in selections.items():
+        state.remember_history(fingerprint, state.History((step,)))
     state.next_turn()
 
 
-def read(data: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Check a file of a view; return its settings, and the selection's bits by the fingerprint of its images.
+def read(data: bytes) -> tuple[dict[str, Any], dict[str, Step]]:
+    """Check a file of a view; return its settings, and the selection by the fingerprint of its images.
 
     Raises
     ------
@@ -109,18 +112,20 @@ def read(data: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
             raise ConfigError("The file is not a view that was kept or downloaded here.")
         view = sessions.accepted(values["view"])
         given = values.get("selection")
-        if not isinstance(given, Mapping) or not given.get("bits"):
+        if not isinstance(given, Mapping) or not (given.get("bits") or given.get("scope")):
             return view, {}
-        fingerprint, n, text = given.get("images"), given.get("n"), given["bits"]
+        fingerprint, n = given.get("images"), given.get("n")
+        texts = [given.get(name, "") for name in ("bits", "scope")]
         if (
             not isinstance(fingerprint, str)
             or not isinstance(n, int)
-            or not isinstance(text, str)
-            or not 0 < n < 1 << 31
+            or not all(isinstance(text, str) for text in texts)
+            or not 0 < n <= 8 * LIMIT_BYTES
         ):
             raise ConfigError("The view's selection cannot be read.")
-        bits = base64.b64decode(text, validate=True)
-        unpacked(np.frombuffer(bits, np.uint8), n)
+        bits, shown = [np.frombuffer(base64.b64decode(text, validate=True), np.uint8) for text in texts]
+        nothing = packed(np.zeros(n, bool))
+        step = chosen.checked_step(bits if len(bits) else nothing, shown if len(shown) else None, n)
     except (ValueError, RecursionError, binascii.Error) as error:
         raise ConfigError("The file is not a view that was kept or downloaded here.") from error
-    return view, {fingerprint: bits}
+    return view, {fingerprint: step}

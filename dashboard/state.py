@@ -122,10 +122,18 @@ def training_of_recipe(job: str) -> str | None:
 
 
 @dataclass(frozen=True)
-class History:
-    """Selections of one set of images, as bits, oldest first; `at` is the one shown."""
+class Step:
+    """What was selected, as bits, and what was shown at all: bits, too, or None for every image."""
 
-    steps: tuple[bytes, ...]
+    bits: bytes
+    scope: bytes | None = None
+
+
+@dataclass(frozen=True)
+class History:
+    """Selections of one set of images, oldest first; `at` is the one shown."""
+
+    steps: tuple[Step, ...]
     at: int = 0
 
 
@@ -155,7 +163,7 @@ def picked_in_order(fingerprint: str, rows: list[int]) -> list[int]:
     known = history(fingerprint)
     order: list[int] = []
     for step in () if known is None else known.steps[: known.at + 1]:
-        bits = np.frombuffer(step, np.uint8)
+        bits = np.frombuffer(step.bits, np.uint8)
         inside = {row for row in rows if bits[row >> 3] >> (row & 7) & 1}
         order = [row for row in order if row in inside] + sorted(inside - set(order))
     return [row for row in order if row in set(rows)] or rows

@@ -657,11 +657,35 @@ def test_a_view_is_kept_under_a_name_and_opened_again(tmp_path):
     assert not list((tmp_path / "views").iterdir())
 
 
+def test_the_views_show_only_what_was_selected_until_all_are_shown_again(tmp_path):
+    at = search(page().run(), "499")
+    ids = [str(i) for i in range(5000) if "499" in str(i)]
+    assert f"{len(ids)} of 5,000 selected" in texts(at)
+    press(at, "selection.Only these")
+    assert f"None of {len(ids)} shown selected" in texts(at)
+    assert f"1 to {len(ids)} of {len(ids)} images" in texts(at)
+    press(at, "selection.Invert")
+    assert f"{len(ids)} of {len(ids)} shown selected" in texts(at)
+    search(at, "1")
+    inside = sum("1" in name for name in ids)
+    assert f"{inside} of {len(ids)} shown selected" in texts(at), "what is left out is not selected"
+    next(item for item in at.text_input if item.label == "Name").set_value("few").run()
+    press(at, "views.keep")
+    press(at, "selection.Show all")
+    assert f"{inside} of 5,000 selected" in texts(at)
+    press(at, "selection.Undo")
+    assert f"{inside} of {len(ids)} shown selected" in texts(at)
+    again = page().run()
+    press(again, "views.open")
+    assert f"{inside} of {len(ids)} shown selected" in texts(again) and not again.exception
+
+
 @pytest.mark.parametrize(
     "data",
     [b"", b"{", b"[]", b'{"view": 5}', b"[" * 100_000, b'{"view": {}, "selection": {"bits": "!", "images": "a", "n": 5}}',
      b'{"view": {}, "selection": {"bits": "AAAA", "images": "a", "n": 5}}',
-     b'{"view": {}, "selection": {"bits": "AA", "images": 5, "n": 5}}'],
+     b'{"view": {}, "selection": {"bits": "AA", "images": 5, "n": 5}}',
+     b'{"view": {}, "selection": {"bits": "AA==", "scope": "AAAA", "images": "a", "n": 5}}'],
 )  # fmt: skip
 def test_a_file_that_is_no_view_is_one_sentence(data):
     from core.errors import ConfigError

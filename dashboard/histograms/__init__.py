@@ -46,13 +46,18 @@ def bars(column: Column) -> Bars:
 
 
 def histograms(
-    columns: Sequence[Bars], selected: np.ndarray, *, key: str, on_pick: Callable[[np.ndarray, Mode | None], None]
+    columns: Sequence[Bars],
+    selected: np.ndarray,
+    shown: np.ndarray,
+    *,
+    key: str,
+    on_pick: Callable[[np.ndarray, Mode | None], None],
 ) -> None:
     """Draw a histogram a column.
 
     Parameters
     ----------
-    selected : bool (n,).
+    selected, shown : bool (n,); what is not shown is not counted.
     on_pick : called with the mask, bool (n,), of what was brushed, and the held key's mode, before the page runs again.
     """
     folder = Path(__file__).parent
@@ -65,7 +70,7 @@ def histograms(
     )
     drawn: list[dict[str, Any]] = []
     for column in columns:
-        there = column.bar >= 0
+        there = (column.bar >= 0) & shown
         drawn.append(
             {
                 "title": column.title,

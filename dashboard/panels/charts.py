@@ -25,8 +25,9 @@ def show(shown: Results) -> None:
         chosen.pick(images, mask, mode or toolbar.mode())
 
     histograms(
-        [bars(column) for column in report.columns(shown)], chosen.mask(images), key="histograms", on_pick=pick
-    )
+        [bars(column) for column in report.columns(shown)], chosen.mask(images), chosen.scope(images),
+        key="histograms", on_pick=pick,
+    )  # fmt: skip
 
 
 def matrix(shown: Results) -> None:

@@ -18,8 +18,7 @@ DATA_ORDER = "as in the data set"
 def show(shown: Results) -> None:
     """Draw the selected images, or all when none is selected."""
     images = shown.images.value
-    mask = chosen.mask(images)
-    rows = np.flatnonzero(mask) if mask.any() else np.arange(len(images))
+    some_selected, rows = chosen.mask(images).any(), chosen.rows(images)
     columns = {column.title: column for column in report.columns(shown)}
     order, parts, side, down = st.columns([3, 4, 3, 2], vertical_alignment="bottom")
     options = (DATA_ORDER, *columns)
@@ -42,7 +41,7 @@ def show(shown: Results) -> None:
     part = rows[(page - 1) * PAGE : page * PAGE]
     st.caption(
         f"{(page - 1) * PAGE + 1:,} to {(page - 1) * PAGE + len(part):,} of {len(rows):,} "
-        + ("selected images" if mask.any() else "images; select some to see only them")
+        + ("selected images" if some_selected else "images; select some to see only them")
     )
     items = [item(shown, int(row), seen, column) for row in part]
     gallery(items, side=pixels, key="gallery", on_open=state.open_image)

@@ -1,6 +1,5 @@
 """The selected images as a table of all columns, in pages; rows are picked there."""
 
-import numpy as np
 import streamlit as st
 
 from core import tables
@@ -14,9 +13,8 @@ PAGE = 500
 def show(shown: Results) -> None:
     """Draw the table."""
     images = shown.images.value
-    mask = chosen.mask(images)
-    rows = np.flatnonzero(mask) if mask.any() else np.arange(len(images))
-    frame = tables.table(shown).iloc[rows]
+    some_selected = chosen.mask(images).any()
+    frame = tables.table(shown).iloc[chosen.rows(images)]
     by, way, number, pick = st.columns([3, 2, 2, 3], vertical_alignment="bottom")
     options = ("row", *map(str, frame.columns))
     name = by.selectbox("Sort all rows by", options, key=state.setting("table.by", "row", options))
@@ -39,5 +37,5 @@ def show(shown: Results) -> None:
     )  # fmt: skip
     st.caption(
         f"Rows {(page - 1) * PAGE + 1:,} to {(page - 1) * PAGE + len(part):,} of {len(frame):,} "
-        + ("selected images." if mask.any() else "images.")
+        + ("selected images." if some_selected else "images.")
     )

@@ -29,11 +29,12 @@ def radius() -> float:
 def show(shown: Results) -> None:
     """Draw the line above the map."""
     images = shown.images.value
-    count = int(chosen.mask(images).sum())
+    count, there = int(chosen.mask(images).sum()), int(chosen.scope(images).sum())
     back, forward = chosen.can_undo(images)
     line = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    of = f"{there:,}" if there == len(images) else f"{there:,} shown"
     line.markdown(
-        f"**{count:,} of {len(images):,} selected**" if count else f"None of {len(images):,} images selected",
+        f"**{count:,} of {of} selected**" if count else f"None of {of} {'images ' * (there == len(images))}selected",
         help="Click a dot, or draw around several with lasso or box; in 3-D with the lasso at the upper right. A held shift "
         "adds to the selection, alt takes away. All panels below show the selection.",
     )
@@ -41,6 +42,15 @@ def show(shown: Results) -> None:
         _ways(shown)
     _button(line, "Clear", "backspace", count > 0, lambda: chosen.clear(images), "Select nothing.")
     _button(line, "Invert", "flip", True, lambda: chosen.invert(images), "Select the others.")
+    _button(
+        line, "Only these", "filter_list", count > 0, lambda: chosen.narrow(images),
+        "Leave the others out: map, pictures, table and histograms show the selected images alone.",
+    )  # fmt: skip
+    if there < len(images):
+        _button(
+            line, "Show all", "filter_list_off", True, lambda: chosen.widen(images),
+            f"Show all {len(images):,} images again; {len(images) - there:,} are left out now.",
+        )  # fmt: skip
     _button(line, "Undo", "undo", back, lambda: chosen.undo(images), "Go back to the selection before.")
     _button(line, "Redo", "redo", forward, lambda: chosen.undo(images, -1), "Go forward again.")
 

@@ -204,6 +204,8 @@ def _area(scene: Scene, drawing: display.Display, job_name: str | None) -> None:
         shown = _pending(scene, job)
     others = beside.found(scene.beside, shown)
     company = beside.company(shown, others) if beside.fading() else None
+    within = chosen.scope(shown.images.value)
+    only = None if within.all() else np.flatnonzero(within)
 
     def spec_of(found: Results) -> MapSpec:
         return report.map_spec(
@@ -215,12 +217,13 @@ def _area(scene: Scene, drawing: display.Display, job_name: str | None) -> None:
             crowd=drawing.crowd,
             pictures=drawing.pictures,
             limit=report.MAX_3D if report.dimensions(found) == 3 else None,
+            only=only,
             further=() if company is None else (company,),
         )
 
     spec = spec_of(shown)
-    if len(spec.rows) < report.size(shown):
-        st.caption(f"{len(spec.rows):,} of {report.size(shown):,} images are drawn in 3-D, chosen at random.")
+    if len(spec.rows) < within.sum():
+        st.caption(f"{len(spec.rows):,} of {int(within.sum()):,} images are drawn in 3-D, chosen at random.")
     if shown.latents is not None and shown.latents.value.reconstructions is None:
         st.caption("A classifier makes no reconstructions: under the mouse is the image alone.")
     images = shown.images.value

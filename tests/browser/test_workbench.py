@@ -268,3 +268,65 @@ def test_maps_side_by_side_share_hover_and_selection(page, digits):
     assert selected(page, "") == 1
     page.wait_for_function("document.querySelectorAll('.ee-map')[1].dataset.selected == '1'")
     assert page.problems == []
+
+
+def test_only_what_is_shown_is_drawn_listed_and_selected(page, digits):
+    found = np.flatnonzero(digits[0].y == 3)
+    page.get_by_role("button", name="Select…").click()
+    box = page.get_by_label("is one of")
+    choose(page, "By column", "Label")
+    box.click()
+    page.get_by_role("option", name="3", exact=True).click()
+    page.get_by_role("button", name=f"Select {len(found)} images").click()
+    assert selected(page, "") == len(found)
+    page.keyboard.press("Escape")
+    before = wait_drawn(page)
+    page.get_by_role("button", name="Only these").click()
+    wait_drawn(page, before)
+    drawn = page.evaluate("document.querySelector('.ee-map').eeMap.gd._fullData.reduce((n, t) => n + t.x.length, 0)")
+    assert drawn == len(found)
+    page.get_by_text(f"None of {len(found)} shown selected").wait_for()
+    assert gallery_rows(page, 60) == found[:60].tolist()
+    page.get_by_role("button", name="Invert").click()
+    assert selected(page, "") == len(found)
+    before = wait_drawn(page)
+    page.reload()
+    page.get_by_text(f"{len(found)} of {len(found)} shown selected").wait_for()
+    page.get_by_role("button", name="Show all").click()
+    page.get_by_text(f"{len(found)} of 5,000 selected").wait_for()
+    assert page.problems == []
+
+
+def test_zoom_and_camera_are_there_after_a_reload(page):
+    ranges = "(() => { const f = document.querySelector('.ee-map').eeMap.gd._fullLayout; return [...f.xaxis.range, ...f.yaxis.range]; })()"
+    first = page.evaluate(ranges)
+    page.mouse.move(*screen(page, 100))
+    for _ in range(4):
+        page.mouse.wheel(0, -240)
+        page.wait_for_timeout(200)
+    link = page.url
+    page.wait_for_function("(old) => location.href !== old", arg=link)
+    page.wait_for_timeout(1000)
+    zoomed = page.evaluate(ranges)
+    assert zoomed[1] - zoomed[0] < 0.8 * (first[1] - first[0])
+    page.reload()
+    before = wait_drawn(page)
+    np.testing.assert_allclose(page.evaluate(ranges), zoomed, atol=0.02 * (zoomed[1] - zoomed[0]))
+    link = page.url
+    page.get_by_text("3-D", exact=True).click()
+    wait_drawn(page, before)
+    camera = "(() => { const c = document.querySelector('.ee-map').eeMap.gd._fullLayout.scene._scene.getCamera(); return [c.eye.x, c.eye.y, c.eye.z]; })()"
+    start = page.evaluate(camera)
+    box = page.locator(".ee-plot").first.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 150, y + 40, steps=8)
+    page.mouse.up()
+    page.wait_for_timeout(2500)
+    turned = page.evaluate(camera)
+    assert np.abs(np.subtract(turned, start)).max() > 0.2
+    page.reload()
+    wait_drawn(page)
+    np.testing.assert_allclose(page.evaluate(camera), turned, atol=0.02)
+    assert page.problems == []
