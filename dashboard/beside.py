@@ -21,6 +21,7 @@ from dashboard.scatter import scatter
 from dashboard.sidebar.maps import MAPS
 
 MOST = 3
+MOST_LINES = 300  # as in scatter/links.js
 CONFIGS: dict[str, Callable[[int], ProjectionConfig]] = {
     "tsne": TSNEConfig,
     "umap": UMAPConfig,
@@ -41,25 +42,21 @@ class Other:
 
 def choose(plan: Plan, texts: dict[ModelRef, str]) -> tuple[tuple[Plan, str], ...]:
     """Choose the further maps in the sidebar: other methods of this model, and this method of other models."""
+    options = {f"map {name}": title for name, title in MAPS.items()}
+    models = {f"model {text}": ref for ref, text in texts.items()}
     with st.expander("Side by side"):
-        options: list[Any] = [("map", name) for name in MAPS] + [("model", i) for i in range(len(texts))]
-        refs = list(texts)
-
-        def told(option: tuple[str, Any]) -> str:
-            return MAPS[option[1]] if option[0] == "map" else f"model {texts[refs[option[1]]]}"
-
         found = st.multiselect(
-            "Maps beside this one", options, format_func=told, max_selections=MOST,
-            key=state.kept("beside", [], options),
+            "Maps beside this one", (*options, *models), format_func=lambda option: options.get(option, option),
+            max_selections=MOST, key=state.kept("beside", [], (*options, *models)),
             help="They are turned and scaled to lie like this one; hover and selection are shared. Methods have defaults.",
         )  # fmt: skip
     plans = []
-    for kind, value in found:
-        if kind == "map":
-            config = CONFIGS[value](plan.projection.n_components)
-            plans.append((replace(plan, projection=config, others=()), MAPS[value]))
+    for option in found:
+        if option in models:
+            plans.append((replace(plan, model=models[option], others=()), texts[models[option]]))
         else:
-            plans.append((replace(plan, model=refs[value], others=()), texts[refs[value]]))
+            config = CONFIGS[option.removeprefix("map ")](plan.projection.n_components)
+            plans.append((replace(plan, projection=config, others=()), options[option]))
     return tuple(plans)
 
 
@@ -91,6 +88,11 @@ def found(chosen: tuple[tuple[Plan, str], ...], shown: Results) -> list[Other]:
 def fading() -> bool:
     """Say whether images that keep their company are to be told from those that do not."""
     return bool(state.value("beside.company", False))
+
+
+def lines() -> bool:
+    """Say whether lines lead from the first map to the second."""
+    return bool(state.value("beside.lines", False))
 
 
 def company(shown: Results, others: list[Other]) -> Number | None:
@@ -129,15 +131,32 @@ def scores_line(shown: Results) -> str:
     return ", ".join(f"{name} {value:.3f}" for name, value in found.items() if value is not None)
 
 
-def cells(count: int) -> list[DeltaGenerator]:
-    """Return a place for each map: the whole width for one, else rows of two."""
+def cells(count: int, selected: int, flat: bool) -> list[DeltaGenerator]:
+    """Return a place for each map: the whole width for one, else rows of two.
+
+    Parameters
+    ----------
+    selected : how many images are. flat : whether the maps have two dimensions.
+    """
     if count == 1:
         return [st.container()]
-    st.toggle(
+    line = st.container(horizontal=True, vertical_alignment="center", gap="medium")
+    line.toggle(
         "Colour by company kept", key=state.setting("beside.company", False),
         help="The share of an image's ten nearest on the first map that are among its ten nearest on the second: dark ones "
         "keep other company.",
     )  # fmt: skip
+    line.toggle(
+        "Lines from the first map to the second", key=state.setting("beside.lines", False), disabled=not flat,
+        help="Of the selected images, and of the one under the mouse: orange where it keeps other company on the second map, "
+        f"gray where it keeps the same. Of more than {MOST_LINES} those that keep the least company. In 2-D.",
+    )  # fmt: skip
+    if flat and lines():
+        line.caption(
+            f"{min(selected, MOST_LINES):,} of {selected:,} selected images have a line."
+            if selected
+            else "Select images, or point at one, to see where they lie on the second map."
+        )
     places: list[DeltaGenerator] = []
     while len(places) < count:
         places += st.columns(2)
@@ -171,6 +190,7 @@ def draw(others: list[Other], places: list[DeltaGenerator], spec_of: Callable[[R
                 key=f"map.{number + 2}",
                 on_pick=partial(on_pick, spec),
                 small=True,
+                link=(1, lines()) if number == 0 else None,
                 **options,
             )
 

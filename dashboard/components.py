@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.errors import ExplorerError
 from core.jobs import Job
@@ -25,6 +26,10 @@ _STYLE = """<style>
 .ee-large { width: 100%; image-rendering: pixelated; border-radius: 3px; }
 .ee-strip { width: 100%; max-width: 900px; image-rendering: pixelated; display: block; }
 .ee-gallery figcaption { overflow-wrap: anywhere; padding-top: 2px; }
+@media (min-width: 1800px) {
+  .st-key-workbench { display: grid; grid-template-columns: minmax(0, 8fr) minmax(0, 5fr); gap: 1.5rem; align-items: start; }
+  .st-key-panels { max-height: calc(100vh - 150px); min-height: 480px; overflow-y: auto; padding: 2px 6px; }
+}
 </style>"""
 
 
@@ -39,6 +44,17 @@ class Picture:
 def page_style() -> None:
     """Tighten Streamlit's spacing, so that the map fills the page."""
     st.html(_STYLE)
+
+
+def workbench() -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Return a place for the maps and one for the panels: below them, or beside them where the window is wide."""
+    with st.container(key="workbench"):
+        return st.container(key="maps"), st.container(key="panels")
+
+
+def control_line() -> DeltaGenerator:
+    """Return a place for a panel's controls: side by side, in as many lines as the panel's width asks for."""
+    return st.container(horizontal=True, vertical_alignment="bottom", gap="small")
 
 
 def problem(error: ExplorerError) -> None:

@@ -91,8 +91,13 @@ KNOWN: Mapping[str, Check] = {
     "ensemble.reductions": _many(_one_of(*clusters.REDUCED)),
     "color": _text, "symbol": _text, "point_size": _whole(1, 15), "opacity": _number(0.1, 1), "crowd": _flag,
     "map.pictures": _flag, "panel": _text, "order": _text, "gallery.side": _one_of(*range(24, 193, 8)),
+    "order.up.*": _flag, "gallery.parts": _many(_text), "gallery.page": _whole(1, 2**31),
+    "table.by": _text, "table.down": _flag, "table.page": _whole(1, 2**31),
+    "pick.mode": _one_of("replace", "add", "remove"), "pick.radius": _number(0, 1e12),
     "near.of": _text, "near.k": _whole(1, 1000), "near.metric": _one_of("euclidean", "cosine"),
-    "walk.kind": _text, "walk.steps": _whole(3, 40), "walk.centroids": _flag, "camera": camera,
+    "walk.kind": _text, "walk.steps": _whole(3, 40), "walk.centroids": _flag, "walk.cluster": _whole(0, 2**31),
+    "walk.direction": _whole(1, 10), "walk.at": _whole(1, 200), "camera": camera,
+    "beside": _many(_text), "beside.company": _flag, "beside.lines": _flag,
 }  # fmt: skip
 
 

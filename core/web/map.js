@@ -173,7 +173,7 @@ function mountMap(root, options) {
     Plotly?.purge(plot);
   }
 
-  root.eeMap = { gd: plot, pointOf: (row) => pointOf(members, shown, row) };
+  root.eeMap = { gd: plot, pointOf: (row) => pointOf(members, shown, row), frame: () => shown };
   return {
     options,
     fail,

@@ -23,13 +23,14 @@ MAX_BYTES = 50_000_000
 def show(shown: Results) -> None:
     """Draw what the neighbours are of, and the neighbours, nearest first."""
     images = shown.images.value
-    of, count, metric, seen = st.columns([4, 2, 2, 5], vertical_alignment="bottom")
-    kind = of.selectbox("Neighbours of", OF, key=state.setting("near.of", OF[0], OF))
-    k = count.number_input("k", 1, min(1000, len(images)), key=state.bounded("near.k", 24, 1, min(1000, len(images))))
-    name = metric.selectbox(
-        "Distance", tuple(METRICS), format_func=METRICS.__getitem__, key=state.setting("near.metric", "euclidean")
-    )
-    parts = pictures.seen_parts(shown, seen)
+    line = components.control_line()
+    kind = line.selectbox("Neighbours of", OF, key=state.setting("near.of", OF[0], OF), width=260)
+    most = min(1000, len(images))
+    k = line.number_input("k", 1, most, key=state.bounded("near.k", 24, 1, most), width=120)
+    name = line.selectbox(
+        "Distance", tuple(METRICS), format_func=METRICS.__getitem__, key=state.setting("near.metric", "euclidean"), width=140,
+    )  # fmt: skip
+    parts = pictures.seen_parts(shown, line)
     rows = np.flatnonzero(chosen.mask(images))
     latents = some(shown.latents).value.latents
     if kind == OF[2]:

@@ -20,24 +20,27 @@ def show(shown: Results) -> None:
     images = shown.images.value
     some_selected, rows = chosen.mask(images).any(), chosen.rows(images)
     columns = {column.title: column for column in report.columns(shown)}
-    order, parts, side, down = st.columns([3, 4, 3, 2], vertical_alignment="bottom")
+    line = components.control_line()
     options = (DATA_ORDER, *columns)
-    by = order.selectbox("Sort by", options, key=state.setting("order", DATA_ORDER, options))
+    by = line.selectbox("Sort by", options, key=state.setting("order", DATA_ORDER, options), width=210)
     column = columns.get(by)
     if column is not None:
         upwards = isinstance(column, Category)
-        if order.toggle("Smallest first", key=state.setting(f"order.up.{upwards}", upwards)):
+        if line.toggle("Smallest first", key=state.setting(f"order.up.{upwards}", upwards)):
             rows = rows[np.argsort(_values(column)[rows], kind="stable")]
         else:
             rows = rows[np.argsort(-_values(column)[rows], kind="stable")]
-    seen = seen_parts(shown, parts)
-    pixels = side.slider("Picture size", 24, 192, key=state.setting("gallery.side", 64), step=8, help="Pixels.")
-    with down.popover("Take away", icon=":material/download:", width="stretch"):
-        _take_away(shown, rows)
+    seen = seen_parts(shown, line)
+    pixels = line.slider(
+        "Picture size", 24, 192, key=state.setting("gallery.side", 64), step=8, help="Pixels.", width=150
+    )
     pages = -(-len(rows) // PAGE)
     page = 1
     if pages > 1:
-        page = st.number_input(f"Page, 1 to {pages:,}", 1, pages, key=state.bounded("gallery.page", 1, 1, pages))
+        key = state.bounded("gallery.page", 1, 1, pages)
+        page = line.number_input(f"Page, 1 to {pages:,}", 1, pages, key=key, width=150)
+    with line.popover("Take away", icon=":material/download:"):
+        _take_away(shown, rows)
     part = rows[(page - 1) * PAGE : page * PAGE]
     st.caption(
         f"{(page - 1) * PAGE + 1:,} to {(page - 1) * PAGE + len(part):,} of {len(rows):,} "

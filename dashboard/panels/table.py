@@ -4,7 +4,7 @@ import streamlit as st
 
 from core import tables
 from core.plans import Results
-from dashboard import chosen, state
+from dashboard import chosen, components, state
 from dashboard.panels import toolbar
 
 PAGE = 500
@@ -15,16 +15,18 @@ def show(shown: Results) -> None:
     images = shown.images.value
     some_selected = chosen.mask(images).any()
     frame = tables.table(shown).iloc[chosen.rows(images)]
-    by, way, number, pick = st.columns([3, 2, 2, 3], vertical_alignment="bottom")
+    line = components.control_line()
     options = ("row", *map(str, frame.columns))
-    name = by.selectbox("Sort all rows by", options, key=state.setting("table.by", "row", options))
-    upwards = not way.toggle("Largest first", key=state.setting("table.down", False))
+    name = line.selectbox("Sort all rows by", options, key=state.setting("table.by", "row", options), width=210)
+    upwards = not line.toggle("Largest first", key=state.setting("table.down", False))
     if name != "row":
         frame = frame.sort_values(name, ascending=upwards, kind="stable")
     elif not upwards:
         frame = frame.iloc[::-1]
     pages = max(1, -(-len(frame) // PAGE))
-    page = number.number_input(f"Page, 1 to {pages:,}", 1, pages, key=state.bounded("table.page", 1, 1, pages))
+    key = state.bounded("table.page", 1, 1, pages)
+    page = line.number_input(f"Page, 1 to {pages:,}", 1, pages, key=key, width=150)
+    pick = line.container(width="content")
     part = frame.iloc[(page - 1) * PAGE : page * PAGE]
     event = st.dataframe(
         part.reset_index(drop=True), hide_index=True, on_select="rerun", selection_mode="multi-row", height=420,
@@ -32,7 +34,7 @@ def show(shown: Results) -> None:
     )  # fmt: skip
     ticked = part.index.to_numpy()[[i for i in event["selection"]["rows"] if i < len(part)]]
     pick.button(
-        f"Select {len(ticked):,} ticked rows", disabled=not len(ticked), on_click=chosen.pick, width="stretch",
+        f"Select {len(ticked):,} ticked rows", disabled=not len(ticked), on_click=chosen.pick,
         args=(images, ticked, toolbar.mode()), key="table.pick", help="Tick rows at their left edge.",
     )  # fmt: skip
     st.caption(

@@ -20,6 +20,7 @@ from core.selection import Mode, Pick, packed, pick_from
 _HTML = '<div class="ee-root"></div>'
 # The map fills what the page's header and the numbers leave of the window.
 _CSS = ".ee-root { height: calc(100vh - 250px); min-height: 420px; } .ee-root.ee-small { height: 440px; }"
+_LINKS = " .ee-links { position: absolute; inset: 0; width: 100%; height: 100%; pointer-events: none; z-index: 2; }"
 MAX_BYTES = 400_000_000  # of the files of maps drawn before
 
 
@@ -55,6 +56,7 @@ def scatter(
     view: Mapping[str, Any] | None = None,
     on_view: Callable[[Any], None] = lambda value: None,
     small: bool = False,
+    link: tuple[int, bool] | None = None,
 ) -> None:
     """Draw a map.
 
@@ -67,11 +69,13 @@ def scatter(
     mark : a place on the map that gets a star.
     view : the place on the map to begin with, as `on_view` was told it after the last zoom or turn.
     small : lower, for maps side by side.
+    link : of the first two maps: 0 or 1, and whether lines lead from dots of the one to the same images on the other.
     turn : another number makes the browser mark the selection anew.
     """
-    javascript = web.script() + "\n" + (Path(__file__).with_name("scatter.js")).read_text("utf-8")
+    own = [Path(__file__).with_name(name).read_text("utf-8") for name in ("links.js", "scatter.js")]
+    javascript = "\n".join([web.script(), *own])
     component = st.components.v2.component(
-        "embedding_explorer_map", html=_HTML, css=web.style() + _CSS, js=javascript, isolate_styles=False
+        "embedding_explorer_map", html=_HTML, css=web.style() + _CSS + _LINKS, js=javascript, isolate_styles=False
     )
     data = {
         "plotly": route("plotly", _plotly_folder()) + "plotly.min.js.gz",
@@ -84,6 +88,7 @@ def scatter(
         "turn": turn,
         "mark": mark,
         "small": small,
+        "link": None if link is None else {"place": link[0], "on": link[1]},
         "view": None if view is None else dict(view),
     }
 

@@ -25,7 +25,7 @@ function loadPlotly(url) {
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
-  const { plotly, sheets, arrays, header, selected, mode, radius, turn, mark, view, small } = data;
+  const { plotly, sheets, arrays, header, selected, mode, radius, turn, mark, view, small, link } = data;
   const root = parentElement.querySelector(".ee-root");
   root.classList.toggle("ee-small", small);
   let map = mounted.get(root);
@@ -41,6 +41,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   map.options.view = view;
   map.options.moved = (value) => setTriggerValue("view", value);
   map.options.radius = radius;
+  linkMap(root, link, decodeBits(selected));
   const call = (map.calls = (map.calls ?? 0) + 1);
   fetchFrame(header, (file) => `${arrays}${file}`)
     .then((frame) => call === map.calls && map.draw(frame, { bits: decodeBits(selected), mark, text: `${selected} ${turn} ${mark}` }))

@@ -203,14 +203,14 @@ def _area(scene: Scene, drawing: display.Display, job_name: str | None) -> None:
     if scene.missing is not None:
         shown = _pending(scene, job)
     others = beside.found(scene.beside, shown)
-    company = beside.company(shown, others) if beside.fading() else None
+    company = beside.company(shown, others) if beside.fading() or beside.lines() else None
     within = chosen.scope(shown.images.value)
     only = None if within.all() else np.flatnonzero(within)
 
     def spec_of(found: Results) -> MapSpec:
         return report.map_spec(
             found,
-            color=drawing.color if company is None else company.title,
+            color=company.title if company is not None and beside.fading() else drawing.color,
             symbol=drawing.symbol,
             point_size=drawing.point_size,
             opacity=drawing.opacity,
@@ -231,25 +231,29 @@ def _area(scene: Scene, drawing: display.Display, job_name: str | None) -> None:
     def pick(on: MapSpec, drawn: Pick) -> None:
         chosen.pick(images, picked(drawn, on.coordinates, on.rows, on.groups), drawn.mode)
 
-    toolbar.show(shown)
     options: dict[str, Any] = {
         "sheets": results.sheets_of(shown), "selected": chosen.mask(images), "mode": toolbar.mode(),
         "radius": toolbar.radius(), "turn": state.turn(),
     }  # fmt: skip
-    places = beside.cells(1 + len(others))
-    with places[0]:
+    maps_place, panels_place = components.workbench()
+    with maps_place:
+        toolbar.show(shown)
+        places = beside.cells(1 + len(others), int(chosen.mask(images).sum()), report.dimensions(shown) == 2)
+        with places[0]:
+            if others:
+                beside.heading(report.title_of(scene.drawn), shown)
+            scatter(
+                spec, key="map", on_pick=lambda drawn: pick(spec, drawn), view=state.value("camera"), on_view=_moved,
+                mark=state.placed(some(shown.model).value.fingerprint, report.dimensions(shown)), small=bool(others),
+                link=(0, beside.lines()) if others else None, **options,
+            )  # fmt: skip
         if others:
-            beside.heading(report.title_of(scene.drawn), shown)
-        scatter(
-            spec, key="map", on_pick=lambda drawn: pick(spec, drawn), view=state.value("camera"), on_view=_moved,
-            mark=state.placed(some(shown.model).value.fingerprint, report.dimensions(shown)), small=bool(others), **options,
-        )  # fmt: skip
-    if others:
-        beside.draw(others, places[1:], spec_of, shown, pick, options)
-    name = st.segmented_control(
-        "Panel", tuple(PANELS), key=state.setting("panel", next(iter(PANELS)), PANELS), label_visibility="collapsed"
-    )
-    PANELS[name or next(iter(PANELS))](shown)
+            beside.draw(others, places[1:], spec_of, shown, pick, options)
+    with panels_place:
+        name = st.segmented_control(
+            "Panel", tuple(PANELS), key=state.setting("panel", next(iter(PANELS)), PANELS), label_visibility="collapsed"
+        )
+        PANELS[name or next(iter(PANELS))](shown)
     sessions.write_address()
 
 

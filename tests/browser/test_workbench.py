@@ -267,6 +267,32 @@ def test_maps_side_by_side_share_hover_and_selection(page, digits):
     page.mouse.click(*screen(page, row))
     assert selected(page, "") == 1
     page.wait_for_function("document.querySelectorAll('.ee-map')[1].dataset.selected == '1'")
+    page.get_by_text("Lines from the first map").click()
+    page.get_by_text("1 of 1 selected images have a line").wait_for()
+    page.wait_for_function("document.querySelectorAll('.ee-links line').length >= 1")
+    page.mouse.move(5, 5)
+    ends = page.evaluate(
+        """(row) => {
+          const line = document.querySelector(`.ee-links line[data-row="${row}"]`), box = line.ownerSVGElement.getBoundingClientRect();
+          const ends = ['1', '2'].map((end) => [box.left + Number(line.getAttribute('x' + end)), box.top + Number(line.getAttribute('y' + end))]);
+          const dots = [...document.querySelectorAll('.ee-map')].map((root) => {
+            const {gd} = root.eeMap, at = root.eeMap.pointOf(row), trace = gd._fullData[at.curve], full = gd._fullLayout;
+            const box = gd.getBoundingClientRect();
+            return [box.left + full.xaxis._offset + full.xaxis.l2p(trace.x[at.point]), box.top + full.yaxis._offset + full.yaxis.l2p(trace.y[at.point])];
+          });
+          return [ends, dots];
+        }""",
+        row,
+    )
+    np.testing.assert_allclose(*ends, atol=1)
+    page.get_by_role("button", name="Invert").click()
+    assert selected(page, "1") == 4999
+    page.get_by_text("300 of 4,999 selected images have a line").wait_for()
+    page.wait_for_function("document.querySelectorAll('.ee-links line').length > 250")
+    page.reload()
+    page.wait_for_function("document.querySelectorAll('.ee-links line').length > 250")
+    page.get_by_text("Lines from the first map").click()
+    page.wait_for_function("document.querySelectorAll('.ee-links line').length === 0")
     assert page.problems == []
 
 
