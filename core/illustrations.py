@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from core import pictures, report
 from core.figures import Category
 from core.models import TrainedModel
@@ -16,9 +18,14 @@ GROUPS = ("Label", "Predicted class", "Cluster")
 LOSSES = {"mse": "MSE", "l1": "L1", "huber": "Huber"}
 
 
-def drawable(results: Results) -> Mapping[str, "Callable[[], Figure]"]:
-    """Return a function for each picture that these results allow: reconstructions, loss curves, maps by class."""
-    return _reconstructions(results) | _losses(results) | _maps(results)
+def drawable(results: Results, bright: np.ndarray | None = None) -> Mapping[str, "Callable[[], Figure]"]:
+    """Return a function for each picture that these results allow: reconstructions, loss curves, maps by class.
+
+    Parameters
+    ----------
+    bright : bool (n,), images that stand out on the maps; None for all.
+    """
+    return _reconstructions(results) | _losses(results) | _maps(results, bright)
 
 
 def _reconstructions(results: Results) -> "dict[str, Callable[[], Figure]]":
@@ -44,7 +51,7 @@ def _losses(results: Results) -> "dict[str, Callable[[], Figure]]":
     return {"losses": partial(pictures.loss_curves, model.history, loss)}
 
 
-def _maps(results: Results) -> "dict[str, Callable[[], Figure]]":
+def _maps(results: Results, bright: np.ndarray | None) -> "dict[str, Callable[[], Figure]]":
     """Maps by true and by predicted class, without either by cluster: with names at centroids, markers, a colour bar."""
     columns = {item.title: item for item in report.columns(results) if isinstance(item, Category)}
     titles = [title for title in GROUPS if title in columns]
@@ -56,7 +63,7 @@ def _maps(results: Results) -> "dict[str, Callable[[], Figure]]":
             continue
         draw = partial(
             pictures.scatter, coordinates, columns[title].codes, columns[title].names,
-            title=f"{results.images.value.name}, by {title.lower()}", axes=report.axes(results),
+            title=_title(results, title, bright), axes=report.axes(results), bright=bright,
         )  # fmt: skip
         stem = f"map-{size}d-{title.lower().replace(' ', '-')}"
         found[f"{stem}-names"] = partial(draw, centroids=True)
@@ -64,3 +71,8 @@ def _maps(results: Results) -> "dict[str, Callable[[], Figure]]":
         if size == 2:
             found[f"{stem}-bar"] = partial(draw, color_bar=True)
     return found
+
+
+def _title(results: Results, column: str, bright: np.ndarray | None) -> str:
+    title = f"{results.images.value.name}, by {column.lower()}"
+    return title if bright is None else f"{title}: {int(bright.sum()):,} of {len(bright):,} images"

@@ -22,6 +22,7 @@ MARKERS = "osD^v<>pP*XhH8d"
 MAX_TEXT = 24
 RASTERIZED = 5_000  # more points are drawn as pixels within a PDF, which stays small
 NONE = "#9a9a9a"
+FAINT = "#e4e4e4"
 LEGEND_ROWS = 25
 
 
@@ -144,6 +145,7 @@ def scatter(
     centroids: bool = False,
     markers: bool = False,
     color_bar: bool = False,
+    bright: np.ndarray | None = None,
 ) -> "Figure":
     """Draw a map with a colour for each class.
 
@@ -152,6 +154,7 @@ def scatter(
     coordinates : float32 (n, 2) or (n, 3). codes : int (n,), index into `names`, -1 for none, drawn gray below the others.
     centroids : write each class's name at the mean of its points. markers : give each class a marker, too.
     color_bar : show the classes as steps of a colour bar instead of a legend.
+    bright : bool (n,), points that stand out, such as selected ones; the others are faint. None for all.
 
     Raises
     ------
@@ -165,10 +168,12 @@ def scatter(
     colors = palettes.categorical(len(names))
     size = float(np.clip(9000 / max(n, 1), 2, 36))
     groups = [-1, *range(len(names))] if (codes < 0).any() else list(range(len(names)))
+    draw: Any = drawn.scatter
+    if bright is not None:
+        draw(*coordinates[~bright].T, s=size, color=FAINT, linewidths=0, rasterized=n > RASTERIZED)
     for code in groups:
-        points = coordinates[codes == code]
+        points = coordinates[codes == code if bright is None else (codes == code) & bright]
         if len(points):
-            draw: Any = drawn.scatter
             draw(
                 *points.T, s=size, color=NONE if code < 0 else colors[code], linewidths=0, alpha=0.8,
                 marker=MARKERS[code % len(MARKERS)] if markers and code >= 0 else "o",

@@ -1,15 +1,20 @@
 """What an analyst takes away from the map on screen: each file is made when its button is pressed."""
 
+import hashlib
+from collections.abc import Callable
 from functools import partial
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import streamlit as st
 
 from core import illustrations, pictures, report, runs, tables
 from core.models import TrainedModel
 from core.plans import Plan, Results, some
-from dashboard import results, state
+from dashboard import chosen, results, state
 from dashboard.sidebar.display import Display
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 NOTHING = "choose…"
 
@@ -52,19 +57,34 @@ def compare(plan: Plan, shown: Results, recipe: str) -> None:
 def pictures_panel(shown: Results) -> None:
     """Show a picture for a report, drawn when it is asked for, with buttons that save it."""
     with st.expander("Pictures for a report", icon=":material/image:"):
-        drawn = illustrations.drawable(shown)
-        chosen = st.selectbox(
+        selected = chosen.mask(shown.images.value)
+        stands_out = selected.any() and st.toggle(
+            "The selection stands out", key=state.setting("picture.selection", True),
+            help="On maps: the selected images in colour, the others faint.",
+        )  # fmt: skip
+        drawn = illustrations.drawable(shown, selected if stands_out else None)
+        name = st.selectbox(
             "Picture", (NOTHING, *drawn), key=state.setting("picture", NOTHING, (NOTHING, *drawn)),
             help="Reconstructions, loss curves, and the map with class names, with markers, or with a colour bar.",
         )  # fmt: skip
-        if chosen == NOTHING:
+        if name == NOTHING:
             return
-        figure = drawn[chosen]()
-        st.image(pictures.render(figure, "png", 110))
+        of = " ".join(
+            staged.key for staged in (shown.latents, shown.projection, shown.clustering, shown.model) if staged
+        )
+        shade = hashlib.blake2b(selected.tobytes()).hexdigest() if stands_out else ""
+        figure, preview = _drawn(f"{of} {shown.known} {name} {shade}", drawn[name])
+        st.image(preview)
         dpi = st.slider("Pixels an inch", 75, 600, step=25, key=state.setting("picture.dpi", 150), help="Of the PNG.")
-        name = f"{report.file_stem(shown)}-{chosen}"
+        stem = f"{report.file_stem(shown)}-{name}"
         for column, kind in zip(st.columns([1, 1, 4]), get_args(pictures.Kind), strict=False):
             column.download_button(
-                kind.upper(), partial(pictures.render, figure, kind, dpi), f"{name}.{kind}", on_click="ignore",
+                kind.upper(), partial(pictures.render, figure, kind, dpi), f"{stem}.{kind}", on_click="ignore",
                 icon=":material/download:", width="stretch", key=f"picture.{kind}",
             )  # fmt: skip
+
+
+@st.cache_resource(max_entries=4, show_spinner="Drawing…")
+def _drawn(key: str, _draw: "Callable[[], Figure]") -> "tuple[Figure, bytes]":
+    figure = _draw()
+    return figure, pictures.render(figure, "png", 110)

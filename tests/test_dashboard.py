@@ -354,6 +354,12 @@ def test_pictures_for_a_report_are_shown_when_asked_for():
     at.run()
     assert not at.exception
     assert {"PNG", "PDF"} <= buttons(at)
+    assert not [item for item in at.toggle if item.label == "The selection stands out"]
+    search(at, "499")
+    at.session_state["set.picture"] = "map-2d-label-markers"
+    at.run()
+    assert [item.value for item in at.toggle if item.label == "The selection stands out"] == [True]
+    assert not at.exception and {"PNG", "PDF"} <= buttons(at)
 
 
 def in_parts(tmp_path):

@@ -61,6 +61,17 @@ def test_a_grid_has_each_image_in_its_place_and_stretches_when_asked(images):
     assert f"{dark[:4].min()} to {dark[:4].max()}" in figure.axes[0].get_title()
 
 
+def test_points_that_stand_out_are_drawn_in_colour_over_the_faint_others():
+    coordinates = np.array([[0, 0], [1, 0], [2, 0], [3, 0]], np.float32)
+    bright = np.array([True, False, False, True])
+    drawn = pictures.scatter(
+        coordinates, np.array([0, 0, 1, 1]), ["a", "b"], title="t", axes=("x", "y"), bright=bright
+    )
+    faint, *groups = drawn.axes[0].collections
+    assert faint.get_offsets()[:, 0].tolist() == [1, 2]
+    assert [group.get_offsets()[:, 0].tolist() for group in groups] == [[0], [3]]
+
+
 def test_loss_curves_are_the_history():
     history = [Epoch(1, 0.5, 0.6, 1.0), Epoch(2, 0.25, 0.4, 1.0)]
     axes = pictures.loss_curves(history, "MSE").axes[0]

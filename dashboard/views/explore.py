@@ -181,7 +181,6 @@ def _draw(scene: Scene, recipe_name: str) -> None:
     job = _job(scene)
     polling = components.POLL_SECONDS if job is not None and job.active else None
     st.fragment(_area, run_every=polling)(scene, drawing, job.id if job is not None else None)
-    takeaway.pictures_panel(scene.shown)
     with numbers:
         components.numbers(results.scores(scene.shown))
 
@@ -251,9 +250,13 @@ def _area(scene: Scene, drawing: display.Display, job_name: str | None) -> None:
             beside.draw(others, places[1:], spec_of, shown, pick, options)
     with panels_place:
         name = st.segmented_control(
-            "Panel", tuple(PANELS), key=state.setting("panel", next(iter(PANELS)), PANELS), label_visibility="collapsed"
+            "Panel",
+            tuple(PANELS),
+            key=state.setting("panel", next(iter(PANELS)), PANELS),
+            label_visibility="collapsed",
         )
         PANELS[name or next(iter(PANELS))](shown)
+    takeaway.pictures_panel(scene.shown)
     sessions.write_address()
 
 
