@@ -273,12 +273,14 @@ def test_maps_side_by_side_share_hover_and_selection(page, digits):
     page.mouse.move(5, 5)
     ends = page.evaluate(
         """(row) => {
-          const line = document.querySelector(`.ee-links line[data-row="${row}"]`), box = line.ownerSVGElement.getBoundingClientRect();
-          const ends = ['1', '2'].map((end) => [box.left + Number(line.getAttribute('x' + end)), box.top + Number(line.getAttribute('y' + end))]);
+          const line = document.querySelector(`.ee-links line[data-row="${row}"]`);
+          const origin = line.ownerSVGElement.getBoundingClientRect();
+          const at = (name) => Number(line.getAttribute(name));
+          const ends = ['1', '2'].map((end) => [origin.left + at('x' + end), origin.top + at('y' + end)]);
           const dots = [...document.querySelectorAll('.ee-map')].map((root) => {
-            const {gd} = root.eeMap, at = root.eeMap.pointOf(row), trace = gd._fullData[at.curve], full = gd._fullLayout;
-            const box = gd.getBoundingClientRect();
-            return [box.left + full.xaxis._offset + full.xaxis.l2p(trace.x[at.point]), box.top + full.yaxis._offset + full.yaxis.l2p(trace.y[at.point])];
+            const {gd} = root.eeMap, at = root.eeMap.pointOf(row), trace = gd._fullData[at.curve];
+            const {xaxis, yaxis} = gd._fullLayout, box = gd.getBoundingClientRect();
+            return [box.left + xaxis._offset + xaxis.l2p(trace.x[at.point]), box.top + yaxis._offset + yaxis.l2p(trace.y[at.point])];
           });
           return [ends, dots];
         }""",
@@ -324,7 +326,10 @@ def test_only_what_is_shown_is_drawn_listed_and_selected(page, digits):
 
 
 def test_zoom_and_camera_are_there_after_a_reload(page):
-    ranges = "(() => { const f = document.querySelector('.ee-map').eeMap.gd._fullLayout; return [...f.xaxis.range, ...f.yaxis.range]; })()"
+    ranges = """(() => {
+      const {xaxis, yaxis} = document.querySelector('.ee-map').eeMap.gd._fullLayout;
+      return [...xaxis.range, ...yaxis.range];
+    })()"""
     first = page.evaluate(ranges)
     page.mouse.move(*screen(page, 100))
     for _ in range(4):
@@ -341,7 +346,10 @@ def test_zoom_and_camera_are_there_after_a_reload(page):
     link = page.url
     page.get_by_text("3-D", exact=True).click()
     wait_drawn(page, before)
-    camera = "(() => { const c = document.querySelector('.ee-map').eeMap.gd._fullLayout.scene._scene.getCamera(); return [c.eye.x, c.eye.y, c.eye.z]; })()"
+    camera = """(() => {
+      const {eye} = document.querySelector('.ee-map').eeMap.gd._fullLayout.scene._scene.getCamera();
+      return [eye.x, eye.y, eye.z];
+    })()"""
     start = page.evaluate(camera)
     box = page.locator(".ee-plot").first.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
