@@ -280,7 +280,8 @@ def test_maps_side_by_side_share_hover_and_selection(page, digits):
           const dots = [...document.querySelectorAll('.ee-map')].map((root) => {
             const {gd} = root.eeMap, at = root.eeMap.pointOf(row), trace = gd._fullData[at.curve];
             const {xaxis, yaxis} = gd._fullLayout, box = gd.getBoundingClientRect();
-            return [box.left + xaxis._offset + xaxis.l2p(trace.x[at.point]), box.top + yaxis._offset + yaxis.l2p(trace.y[at.point])];
+            const [x, y] = [xaxis.l2p(trace.x[at.point]), yaxis.l2p(trace.y[at.point])];
+            return [box.left + xaxis._offset + x, box.top + yaxis._offset + y];
           });
           return [ends, dots];
         }""",
