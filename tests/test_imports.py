@@ -56,6 +56,7 @@ ORDER = [
     "stages",
     "pipeline",
     "review",
+    "analyses",
     "tables",
     "report",
     "illustrations",
