@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from core import neighbours, pipeline
+from core import neighbours, pipeline, sweep
 from core.config import AnalysisConfig, to_json
 from core.entries import staged_in
 from core.errors import ConfigError
@@ -21,6 +21,7 @@ from core.plans import Plan, Results, Staged, StageName, some
 from core.progress import Callback, ignore
 from core.stages import clustered, coordinates_of
 from core.store import Entry, Store, fingerprint, key_of
+from core.sweep import SweepConfig
 
 Need = Literal["latents", "coordinates", "clustering", "labels"]
 NO_INFO: Mapping[str, Any] = MappingProxyType({})
@@ -65,6 +66,12 @@ ANALYSES: Mapping[type[AnalysisConfig], Analysis] = MappingProxyType(
             lambda v: {"rows": v.rows, "distances": v.distances},
             lambda e: neighbours.Graph(e.arrays["rows"], e.arrays["distances"]),
             neighbours.predict_seconds,
+        ),
+        SweepConfig: Analysis(
+            "sweep", 1, ("coordinates",),
+            lambda found, asked, callback: sweep.sweep(coordinates_of(clustered(found).value), asked, callback),
+            sweep.to_arrays, sweep.from_entry, sweep.predict_seconds,
+            lambda v: {"n": v.n, "fitted": v.fitted, "note": v.note},
         ),
     }
 )  # fmt: skip

@@ -40,6 +40,8 @@ ORDER = [
     "ensemble",
     "compare",
     "timing",
+    "sweep",
+    "suggestion",
     "palettes",
     "selection",
     "metadata",
