@@ -35,6 +35,8 @@ ORDER = [
     "projection",
     "clustering",
     "quality",
+    "matching",
+    "arrangement",
     "alignment",
     "known",
     "ensemble",
