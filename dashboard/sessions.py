@@ -15,6 +15,7 @@ from core import recipes
 from core.errors import ExplorerError
 from core.plans import ModelRef
 from dashboard import state
+from dashboard.panels import matrix, sweep
 from dashboard.sidebar import clusters, maps
 
 ADDRESS = "view"
@@ -92,6 +93,8 @@ KNOWN: Mapping[str, Check] = {
     "color": _text, "symbol": _text, "point_size": _whole(1, 15), "opacity": _number(0.1, 1), "crowd": _flag,
     "map.pictures": _flag, "panel": _text, "order": _text, "gallery.side": _one_of(*range(24, 193, 8)),
     "near.of": _text, "near.k": _whole(1, 1000), "near.metric": _one_of("euclidean", "cosine"),
+    "sweep.first": _whole(2, clusters.MAX_CLUSTERS), "sweep.last": _whole(2, clusters.MAX_CLUSTERS),
+    "sweep.step": _one_of(*sweep.STEPS), "matrix.values": _one_of(*matrix.VALUES),
     "walk.kind": _text, "walk.steps": _whole(3, 40), "walk.centroids": _flag, "camera": camera,
 }  # fmt: skip
 
