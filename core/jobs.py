@@ -1,7 +1,7 @@
 """Pipeline calls in worker processes that stay warm: start, watch, cancel; the results lie in the store.
 
-A job is known by its plan and last stage, so two callers who ask for the same thing watch one job. A worker that
-dies is an error message of its job; the next job gets a new worker.
+A job is known by its plan and its last stage or analysis, so two callers who ask for the same thing watch one job. A
+worker that dies is an error message of its job; the next job gets a new worker.
 """
 
 import contextlib
@@ -18,6 +18,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Literal
 
+from core import analyses
+from core.config import AnalysisConfig
 from core.plans import Plan, StageName
 from core.progress import Progress
 from core.store import Store
@@ -31,11 +33,11 @@ REMEMBERED = 50  # ended jobs whose outcome can still be asked for
 
 @dataclass(frozen=True)
 class Job:
-    """A job as it is now; `previews` is the newest preview of each kind, `seconds` the time since it started."""
+    """A job as it is now: `upto` is the last stage it makes or the analysis it is for, `preview` the newest preview."""
 
     id: str
     plan: Plan
-    upto: StageName
+    upto: StageName | AnalysisConfig
     state: JobState = "waiting"
     progress: Progress | None = None
     preview: Mapping[str, object] | None = None
@@ -55,8 +57,10 @@ class Job:
         return 0.0 if self.started is None else (self.ended or time.time()) - self.started
 
 
-def job_id(plan: Plan, upto: StageName) -> str:
-    """Name of the job that makes this: the same for every caller, whatever the plan says of later stages."""
+def job_id(plan: Plan, upto: StageName | AnalysisConfig) -> str:
+    """Name of the job that makes this: the same for every caller, whatever the plan says of what it does not need."""
+    if isinstance(upto, AnalysisConfig):
+        return hashlib.blake2b(f"{analyses.inputs(plan, upto)!r}".encode(), digest_size=12).hexdigest()
     parts = [plan.source, plan.model, plan.reduction, plan.projection, plan.cluster, plan.others]
     needed = {"images": 1, "model": 2, "latents": 2, "reduced": 3, "projection": 4, "clustering": 6}[upto]
     return hashlib.blake2b(f"{parts[:needed]!r} {upto}".encode(), digest_size=12).hexdigest()
@@ -74,8 +78,8 @@ class Jobs:
         self._lanes: list[threading.Thread] = []
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, plan: Plan, upto: StageName) -> Job:
-        """Start a job, or return the one that already waits or runs for the same plan and stage."""
+    def start(self, plan: Plan, upto: StageName | AnalysisConfig) -> Job:
+        """Start a job, or return the one that already waits or runs for the same plan and stage or analysis."""
         name = job_id(plan, upto)
         with self._lock:
             known = self._jobs.get(name)

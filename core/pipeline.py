@@ -48,7 +48,7 @@ def run(
     ExplorerError : any error of a stage. Cancelled passes through; training keeps its complete epochs.
     """
     last = STAGES.index(upto)
-    results = Results(images(store, plan.source, callback))
+    results = Results(images(store, plan.source, callback), plan=plan)
     if last >= 1:
         results = replace(results, model=model(store, plan.model, results.images.value, callback, device))
     if last >= 2:

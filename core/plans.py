@@ -126,6 +126,7 @@ class Results:
     ----------
     on : what was clustered.
     known : labels known beforehand, by which clusters get their class; None takes all labels.
+    plan : what these are the results of, where they came of one.
     """
 
     images: Staged[ImageSet]
@@ -136,6 +137,7 @@ class Results:
     clustering: Staged[Clustering] | None = None
     on: ClusterOn = "latents"
     known: Known | None = None
+    plan: Plan | None = None
 
 
 def some(staged: Staged[T] | None) -> Staged[T]:

@@ -27,10 +27,13 @@ REPORT_SECONDS = 0.1  # at most ten reports a second cross the pipe
 
 @dataclass(frozen=True)
 class Task:
-    """A plan to run up to a stage, in the store at `root`; `unsaved` is what that store could not write so far."""
+    """A plan, and the stage to run it up to or the analysis to make of it, in the store at `root`.
+
+    `unsaved` is what that store could not write so far.
+    """
 
     plan: Any
-    upto: str
+    upto: Any
     root: Path
     unsaved: dict[tuple[str, str], Entry] = field(default_factory=dict)
 
@@ -71,7 +74,8 @@ def receive(pipe: IO[bytes]) -> Any:
 
 def execute(task: Task, out: IO[bytes], stop: threading.Event) -> Done:
     """Run a task, sending its progress, and return how it ended."""
-    from core import pipeline
+    from core import analyses, pipeline
+    from core.config import AnalysisConfig
 
     store = pipeline.open_store(task.root)
     store.adopt(task.unsaved, None)
@@ -91,7 +95,10 @@ def execute(task: Task, out: IO[bytes], stop: threading.Event) -> Done:
 
     state, error = "done", None
     try:
-        pipeline.run(store, task.plan, task.upto, report)  # type: ignore[arg-type]
+        if isinstance(task.upto, AnalysisConfig):
+            analyses.analyse(store, task.plan, task.upto, report)
+        else:
+            pipeline.run(store, task.plan, task.upto, report)
     except Cancelled:
         state = "cancelled"
     except ExplorerError as failure:

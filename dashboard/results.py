@@ -15,6 +15,7 @@ import streamlit as st
 
 from core import checkpoints, keys, pipeline, report, sheets, stages, timing
 from core.config import (
+    AnalysisConfig,
     ClusterConfig,
     ProjectionConfig,
     ReductionConfig,
@@ -72,8 +73,8 @@ def jobs() -> Jobs:
     return Jobs(store())
 
 
-def job_for(plan: Plan, upto: StageName) -> Job | None:
-    """Return the job that makes a stage of a plan, as it is now, or None."""
+def job_for(plan: Plan, upto: StageName | AnalysisConfig) -> Job | None:
+    """Return the job that makes a stage or an analysis of a plan, as it is now, or None."""
     return jobs().get(job_id(plan, upto))
 
 
@@ -194,7 +195,7 @@ def look(plan: Plan) -> Look:
     read = images(plan.source)
     if read is None:
         return Look(plan, None, "images")
-    here = Results(read)
+    here = Results(read, plan=plan)
     trained = model(plan.model, read.value)
     if trained is None:
         return Look(plan, here, "model")

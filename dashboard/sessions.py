@@ -15,6 +15,7 @@ from core import recipes
 from core.errors import ExplorerError
 from core.plans import ModelRef
 from dashboard import state
+from dashboard.panels import matrix, sweep
 from dashboard.sidebar import clusters, maps
 
 ADDRESS = "view"
@@ -98,6 +99,8 @@ KNOWN: Mapping[str, Check] = {
     "walk.kind": _text, "walk.steps": _whole(3, 40), "walk.centroids": _flag, "walk.cluster": _whole(0, 2**31),
     "walk.direction": _whole(1, 10), "walk.at": _whole(1, 200), "camera": camera,
     "beside": _many(_text), "beside.company": _flag, "beside.lines": _flag,
+    "sweep.first": _whole(2, clusters.MAX_CLUSTERS), "sweep.last": _whole(2, clusters.MAX_CLUSTERS),
+    "sweep.step": _one_of(*sweep.STEPS), "matrix.values": _one_of(*matrix.VALUES),
 }  # fmt: skip
 
 

@@ -91,6 +91,17 @@ def change(name: str, new: Any) -> None:
     st.session_state[PREFIX + name] = new
 
 
+def remember_k_setting(name: str) -> None:
+    """Remember the name of the setting that holds k."""
+    st.session_state["k setting"] = name
+
+
+def k_setting() -> str | None:
+    """Return the name of the setting that holds k, or None where there is none."""
+    found: str | None = st.session_state.get("k setting")
+    return found
+
+
 def bounded(name: str, default: int, low: int, high: int) -> str:
     """Return the widget key of a whole number, brought back into low..high when the data asks for that."""
     key = setting(name, default)

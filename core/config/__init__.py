@@ -3,6 +3,7 @@
 What is here goes into store keys. Device, threads and callbacks say how and not what; they are never here.
 """
 
+from core.config.analyses import AnalysisConfig
 from core.config.clusters import ClusterConfig, ClusterMethod, ClusterOn, KMeansConfig, MiniBatchKMeansConfig
 from core.config.maps import (
     Init,
@@ -31,6 +32,7 @@ from core.config.networks import (
 from core.config.plain import from_json, to_json
 
 __all__ = [
+    "AnalysisConfig",
     "AutoencoderConfig",
     "ClassifierConfig",
     "ClusterConfig",

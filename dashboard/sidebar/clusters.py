@@ -43,6 +43,7 @@ def cluster(found: ImageSet, recipe: Recipe | None = None) -> ClusterConfig:
     if recipe is not None:
         name, first = f"{name}.{recipe.name}", recipe.n_clusters or first
     key = state.bounded(name, first, 1, limit)
+    state.remember_k_setting(name)
     k = st.slider("k (number of clusters)", 1, limit, key=key)
     with st.expander("Cluster settings"):
         on = st.selectbox(

@@ -18,7 +18,7 @@ from core.plans import Plan, Results, StageName, TrainSpec, some
 from core.projection import Projection
 from core.selection import Pick, picked
 from dashboard import beside, chosen, components, learning, offers, results, saved, sessions, state, takeaway
-from dashboard.panels import charts, neighbours, pictures, table, toolbar, walks
+from dashboard.panels import charts, matrix, neighbours, pictures, sweep, table, toolbar, walks
 from dashboard.scatter import scatter
 from dashboard.sidebar import clusters, display, images, maps, models, recipe
 
@@ -26,7 +26,8 @@ PANELS: Mapping[str, Callable[[Results], None]] = {
     "Pictures": pictures.show,
     "Table": table.show,
     "Histograms": charts.show,
-    "Clusters × labels": charts.matrix,
+    matrix.NAME: matrix.show,
+    "Choose k": sweep.show,
     "Neighbours": neighbours.show,
     "Walks": walks.show,
 }
@@ -252,6 +253,7 @@ def _area(scene: Scene, drawing: display.Display, job_name: str | None) -> None:
         name = st.segmented_control(
             "Panel",
             tuple(PANELS),
+            format_func=lambda name: matrix.title(name, shown),
             key=state.setting("panel", next(iter(PANELS)), PANELS),
             label_visibility="collapsed",
         )
