@@ -1,6 +1,7 @@
 """Images that are there more than once: exactly the same pixels, or nearly."""
 
 import hashlib
+import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -189,13 +190,26 @@ def _stars(links: _Links, first: np.ndarray) -> list[list[int]]:
     for row in np.unique(ends[0]):
         together.setdefault(int(component[row]), []).append(int(row))
     for rows in together.values():
-        left = set(rows)
         around = {row: set(linked.indices[linked.indptr[row] : linked.indptr[row + 1]].tolist()) for row in rows}
-        while left:
-            centre = max(left, key=lambda row: (len(around[row] & left), -row))
-            star = [centre, *sorted(around[centre] & left)]
-            left -= set(star)
-            stars.append([copy for row in star for copy in copies.get(row, [row])])
+        stars += [[copy for row in star for copy in copies.get(row, [row])] for star in _split(around)]
+    return stars
+
+
+def _split(around: dict[int, set[int]]) -> list[list[int]]:
+    """Take the row with most links and those around it, then of the rest the same, and so on; ties go to the first."""
+    queue = [(-len(linked), row) for row, linked in around.items()]
+    heapq.heapify(queue)
+    left, stars = set(around), []
+    while queue:
+        count, row = heapq.heappop(queue)
+        if row not in left:
+            continue
+        star = around[row] & left
+        if len(star) < -count:  # some have gone to another star since
+            heapq.heappush(queue, (-len(star), row))
+            continue
+        stars.append([row, *sorted(star)])
+        left -= {row, *star}
     return stars
 
 

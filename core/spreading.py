@@ -1,0 +1,118 @@
+"""From a handful of labels to a proposal for every image, along the nearest neighbours in latent space."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.errors import ConfigError
+from core.neighbours import Graph
+from core.progress import Callback, Progress, ignore, stopwatch
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+ALPHA = 0.95  # share that an image takes from its neighbours in each step
+STEPS = 1_000  # at most
+EVERY = 10  # steps between two looks at the change
+SETTLED = 1e-3  # largest change of a share, in all of EVERY steps, at which spreading ends
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """What is proposed for n images.
+
+    Parameters
+    ----------
+    labels : int64 (n,), index of the class, -1 where no label reaches; given ones as they were given.
+    confidence : float32 (n,), share of the likeliest class, in [0, 1]; 1 where given, 0 where no label reaches.
+    shares : float32 (n, classes), of each class; rows sum to 1, or to 0 where no label reaches.
+    steps : that were made. settled : whether shares no longer changed.
+    """
+
+    labels: np.ndarray
+    confidence: np.ndarray
+    shares: np.ndarray
+    steps: int
+    settled: bool
+
+
+def spread(
+    graph: Graph, given: np.ndarray, n_classes: int, alpha: float = ALPHA, callback: Callback = ignore
+) -> Spread:
+    """Spread the labels of a few images to all that they reach through neighbours.
+
+    Parameters
+    ----------
+    given : int (n,), class of each labelled image, -1 of the others.
+    alpha : in (0, 1); the more, the farther labels reach.
+
+    Raises
+    ------
+    ConfigError : no image is labelled, a label is no class, or alpha is not between 0 and 1.
+
+    Notes
+    -----
+    Zhou, Bousquet, Lal, Weston, Schölkopf, "Learning with Local and Global Consistency", 2004: F ← alpha S F +
+    (1 - alpha) Y with S = D^-1/2 W D^-1/2. W joins two images when either is among the other's k nearest, by
+    exp(-d² / (s_i s_j)) with s_i the distance to the k-th (Zelnik-Manor and Perona, 2004). Each class's columns of Y are
+    divided by its number of labels, so that a class with many does not win by that. Given labels are clamped afterwards:
+    the iteration may doubt them, the answer does not.
+
+    Memory is O(n (k + classes)).
+    """
+    given = np.asarray(given)
+    _check(graph, given, n_classes, alpha)
+    labelled = np.flatnonzero(given >= 0)
+    similar = affinities(graph)
+    start = np.zeros((len(given), n_classes))
+    start[labelled, given[labelled]] = 1 / np.bincount(given[labelled], minlength=n_classes)[given[labelled]]
+    found, before = start.copy(), _shares(start)
+    left = stopwatch(STEPS)
+    step, settled = 0, False
+    while step < STEPS and not settled:
+        for _ in range(EVERY):
+            found = alpha * (similar @ found) + (1 - alpha) * start
+        step += EVERY
+        now = _shares(found)
+        change = float(np.abs(now - before).max())
+        before, settled = now, change < SETTLED
+        callback(Progress("Spreading labels", step, STEPS, "step", left(step), {"change": change}))
+    before[labelled] = 0
+    before[labelled, given[labelled]] = 1
+    confidence = before.max(axis=1)
+    labels = np.where(confidence > 0, before.argmax(axis=1), -1)
+    return Spread(labels, confidence.astype(np.float32), before.astype(np.float32), step, settled)
+
+
+def affinities(graph: Graph) -> "csr_array":
+    """Return S = D^-1/2 W D^-1/2 of a graph, float64 sparse (n, n), symmetric; see `spread`."""
+    from scipy.sparse import coo_array, diags_array
+
+    n, k = graph.rows.shape
+    away = graph.distances.astype(np.float64)
+    scale = away[:, -1]
+    scale = np.where(scale > 0, scale, scale[scale > 0].min(initial=1.0))  # all k are copies of the image
+    weights = np.exp(-np.square(away) / (scale[:, None] * scale[graph.rows]))
+    rows = np.repeat(np.arange(n), k)
+    directed = coo_array((weights.ravel(), (rows, graph.rows.ravel())), shape=(n, n)).tocsr()
+    joined = directed.maximum(directed.T)  # the same from both sides, or 0 on one
+    degree = np.asarray(joined.sum(axis=1)).ravel()
+    half = diags_array(np.divide(1, np.sqrt(degree), out=np.zeros(n), where=degree > 0))
+    return (half @ joined @ half).tocsr()
+
+
+def _shares(found: np.ndarray) -> np.ndarray:
+    total = found.sum(axis=1, keepdims=True)
+    return np.divide(found, total, out=np.zeros_like(found), where=total > 0)
+
+
+def _check(graph: Graph, given: np.ndarray, n_classes: int, alpha: float) -> None:
+    if given.shape != (len(graph.rows),):
+        raise ConfigError(f"The neighbours are of {len(graph.rows)} images, but labels have the shape {given.shape}.")
+    if not (given >= 0).any():
+        raise ConfigError("No image is labelled; label at least one of each class.")
+    if given.max() >= n_classes or given.min() < -1:
+        raise ConfigError(f"Labels must be -1 or one of the {n_classes} classes, numbered from 0.")
+    if not 0 < alpha < 1:
+        raise ConfigError(f"alpha = {alpha} must lie between 0 and 1.")
