@@ -7,7 +7,8 @@ import numpy as np
 from core.errors import ConfigError
 
 CANDIDATES = 500  # members, nearest to the mean, among which the medoid is sought
-ROWS = 20_000  # compared at a time, so that memory stays bounded
+PART = 2_000  # members that all candidates are compared with at a time, so that memory stays bounded
+ROWS = 20_000  # summed at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,9 +103,8 @@ def medoid(values: np.ndarray, rows: np.ndarray) -> int:
     """
     candidates = values[rows[:CANDIDATES]].astype(np.float64)
     sums = np.zeros(len(candidates))
-    step = max(1, ROWS // len(candidates) * 50)
-    for start in range(0, len(rows), step):
-        part = values[rows[start : start + step]].astype(np.float64)
+    for start in range(0, len(rows), PART):
+        part = values[rows[start : start + PART]].astype(np.float64)
         # |a - b|² = |a|² + |b|² - 2ab, after moving the first candidate to 0 against cancellation
         a, b = candidates - candidates[0], part - candidates[0]
         squared = np.square(a).sum(1)[:, None] + np.square(b).sum(1) - 2 * a @ b.T  # (candidates, part)
