@@ -34,7 +34,8 @@ def isolation(graph: Graph) -> Isolation:
     1 / its mean reachability from its k neighbours; the factor is the mean density of its neighbours / its own.
 
     Between equal images the reachability would be 0 and the density infinite. So a mean reachability is at least a
-    thousandth of the median one (of those above 0); where all images are equal every factor is 1.
+    thousandth of the median one (of those above 0); where all images are equal every factor is 1. Beside more than k copies
+    of one image the factor of another is still large, as they are so dense: let k be above the largest group of copies.
     """
     away = graph.distances.astype(np.float64)  # (n, k)
     reach = np.maximum(away[:, -1][graph.rows], away).mean(axis=1)  # (n,)

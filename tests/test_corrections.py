@@ -131,16 +131,26 @@ def test_step_by_step_gives_what_reading_at_once_gives(path, rng):
         except ConfigError:
             continue
     whole = corrections.load(path)
-    for name in ("events", "current", "names", "undone", "done", "taken_back", "history", "members", "owners", "refused"):
+    for name in (
+        "events",
+        "current",
+        "names",
+        "undone",
+        "done",
+        "taken_back",
+        "history",
+        "members",
+        "owners",
+        "refused",
+    ):
         assert getattr(review, name) == getattr(whole, name), name
     assert review.undone and review.current and review.names
 
 
 def test_a_move_speaks_of_its_clustering_only(path):
     review = corrections.decide(path, Review(), [relabel(0, "7")], "Ann")
-    review = corrections.decide(
-        path, review, [Choice(0, "0", "move", "2", "5", clustering=KEY), Choice(1, "1", "move", "2", "5", clustering=KEY)], "Ann"
-    )  # fmt: skip
+    moves = [Choice(row, str(row), "move", "2", "5", clustering=KEY) for row in (0, 1)]
+    review = corrections.decide(path, review, moves, "Ann")
     assert [corrections.current_in(review, KEY)[row].kind for row in (0, 1)] == ["move", "move"]
     assert {row: item.kind for row, item in corrections.current_in(review, OTHER).items()} == {0: "relabel"}
 
@@ -153,7 +163,11 @@ def test_names_and_colours_belong_to_a_clustering_and_can_be_undone(path):
     review = corrections.undo(path, review, "Ann")
     assert corrections.names_of(review, KEY, 2) == ("", "open fours")
     assert corrections.colors_of(review, KEY, ("#000000", "#111111")) == ("#000000", "#d55e00")
-    for name, color, what in (("x" * 81, "", "cannot be named"), ("a\nb", "", "on one line"), ("a", "red", "is no colour")):
+    for name, color, what in (
+        ("x" * 81, "", "cannot be named"),
+        ("a\nb", "", "on one line"),
+        ("a", "red", "is no colour"),
+    ):
         with pytest.raises(ConfigError, match=what):
             corrections.name_cluster(path, review, KEY, 1, name, color, "Ann")
 
@@ -257,13 +271,17 @@ def test_two_processes_that_decide_at_once_lose_no_decision(path):
     assert (len(review.events), review.refused) == (82, 0)
     assert sorted(review.current) == list(range(39))
     for who in ("Ann", "Bob"):
-        assert [item.row for item in review.events if isinstance(item, Decision) and item.reviewer == who] == list(range(40))
+        assert [item.row for item in review.events if isinstance(item, Decision) and item.reviewer == who] == list(
+            range(40)
+        )
         assert len(review.done[who]) == 39
 
 
 def test_70_000_decisions_are_folded(path):
     review = corrections.decide(path, Review(), [relabel(row, "7") for row in range(35_000)], "Ann")
-    single = [decision_record(relabel(row, "8"), f"{row:08x}", "Bob", "2024-05-01T12:00:00Z") for row in range(35_000)]
+    single = [
+        decision_record(relabel(row, "8"), f"{row:08x}", "Bob", "2024-05-01T12:00:00Z") for row in range(35_000)
+    ]
     review_log.append(path, single)
     review = corrections.load(path, review)
     assert len(review.events) == 70_000 and review.counts()["relabel"] == 35_000

@@ -48,7 +48,9 @@ def test_no_decisions_are_a_table_of_no_rows():
 
 
 def test_a_csv_runs_no_formula_and_comes_back_letter_by_letter(path):
-    review = decided(path, *[Choice(i, text, "relabel", text, text, 1 / 3) for i, text in enumerate(IDS)], reviewer="=Ann")
+    review = decided(
+        path, *[Choice(i, text, "relabel", text, text, 1 / 3) for i, text in enumerate(IDS)], reviewer="=Ann"
+    )
     data = corrections_csv.csv(corrections_csv.corrections(review))
     cells = pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False).to_numpy().ravel()
     assert not [cell for cell in cells if cell.startswith(tables.FORMULA)]
@@ -60,7 +62,9 @@ def test_a_csv_runs_no_formula_and_comes_back_letter_by_letter(path):
 
 
 def test_moves_leave_with_the_names_of_clusters_and_come_back_by_them(path):
-    review = decided(path, Choice(0, "a", "move", "2", "5", clustering=KEY), Choice(1, "b", "move", "2", "3", clustering=KEY))
+    review = decided(
+        path, Choice(0, "a", "move", "2", "5", clustering=KEY), Choice(1, "b", "move", "2", "3", clustering=KEY)
+    )
     review = corrections.name_cluster(path, review, KEY, 5, "open fours", "", "Ann")
     review = corrections.name_cluster(path, review, OTHER, 3, "another", "", "Ann")
     frame = corrections_csv.corrections(review)
