@@ -228,7 +228,11 @@ class _Folding:
     def __init__(self, before: Review, skipped: int) -> None:
         self.before, self.refused = before, before.refused + skipped
         self.events: list[Event] = []
-        self.standing: dict[Subject, Decision | Naming] = {**before.current, **before.names}
+        self.standing: dict[Subject, Decision | Naming] = {}
+        for row, decision in before.current.items():
+            self.standing[row] = decision
+        for cluster, naming in before.names.items():
+            self.standing[cluster] = naming
         self.undone, self.owners = set(before.undone), dict(before.owners)
         self.done = _Lists[str, str](before.done)
         self.taken_back = _Lists[str, str](before.taken_back)

@@ -75,7 +75,8 @@ def choices(data: bytes, ids: Sequence[str], review: Review, name: str = "correc
         raise DataError(f"{name} cannot say which image is meant: more than one has the id {text[:80]!r}.")
     for text in [text for text, count in Counter(there).items() if count > 1][:1]:
         raise DataError(f"{name} has more than one row for image {text[:80]!r}; keep one of them.")
-    records = frame.to_dict("records")
+    titles = list(frame.columns)
+    records = (dict(zip(titles, values, strict=True)) for values in frame.itertuples(index=False, name=None))
     return [_choice(record, row_of[id_], id_, review, name) for record, id_ in zip(records, there, strict=True)]
 
 

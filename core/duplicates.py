@@ -127,7 +127,7 @@ def table(
     frame = pd.DataFrame(
         {"group": each(range(1, len(found) + 1)), "kind": each([group.kind for group in found]), "row": rows}
     )
-    frame["id"] = [ids[row] for row in rows]
+    frame["id"] = [ids[int(row)] for row in rows]
     if y is not None:
         frame["label"] = np.asarray([*classes, ""], dtype=object)[y[rows]]  # -1 finds the last
     for name in ("latent", "pixel"):

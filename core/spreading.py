@@ -25,7 +25,8 @@ class Spread:
     Parameters
     ----------
     labels : int64 (n,), index of the class, -1 where no label reaches; given ones as they were given.
-    confidence : float32 (n,), share of the likeliest class, in [0, 1]; 1 where given, 0 where no label reaches.
+    confidence : float32 (n,), share of the likeliest class, in [0, 1]; 1 where given, 0 where no label reaches. It ranks
+        proposals, and is no probability that they are right.
     shares : float32 (n, classes), of each class; rows sum to 1, or to 0 where no label reaches.
     steps : that were made. settled : whether shares no longer changed.
     """
@@ -125,27 +126,33 @@ def suggest(graph: Graph, found: Spread, given: np.ndarray, count: int = 1) -> S
         )
     linked = _linked(graph)
     reach = np.diff(linked.indptr).astype(np.int64)
-    best = (
-        np.sort(found.shares, axis=1)[:, -2:] if found.shares.shape[1] > 1 else np.pad(found.shares, ((0, 0), (1, 0)))
-    )
-    uncertainty = 1 - (best[:, 1] - best[:, 0])
-    score = uncertainty * reach
-    behind = reach.max() + 1  # what is taken off an image that lies beside a chosen one
-    beside = np.zeros(len(given), bool)
-    for row in np.flatnonzero(given >= 0):
-        beside[linked.indices[linked.indptr[row] : linked.indptr[row + 1]]] = True
-    score = np.where(given >= 0, -np.inf, score - behind * beside)
-    rows = []
-    for _ in range(min(count, int((given < 0).sum()))):
-        row = int(score.argmax())
-        rows.append(row)
+    shares = np.sort(
+        np.pad(found.shares, ((0, 0), (1, 0))), axis=1
+    )  # a class that nothing is of, where there is but one
+    uncertainty = 1 - (shares[:, -1] - shares[:, -2])
+    rows = _apart(linked, uncertainty * reach, given >= 0, count)
+    return Suggestions(rows, uncertainty[rows].astype(np.float32), reach[rows])
+
+
+def _apart(linked: "csr_array", score: np.ndarray, taken: np.ndarray, count: int) -> np.ndarray:
+    """Return the rows, int64 (count,), of the best scores, those beside a taken or chosen one after all others."""
+    behind = score.max() + 1
+    score = np.where(taken, -np.inf, score)
+    beside = np.zeros(len(score), bool)
+    chosen: list[int] = []
+
+    def pass_by(row: int) -> None:
         around = linked.indices[linked.indptr[row] : linked.indptr[row + 1]]
-        around = around[~beside[around]]
+        score[around[~beside[around]]] -= behind
         beside[around] = True
-        score[around] -= behind
-        score[row] = -np.inf
-    chosen = np.array(rows, np.int64)
-    return Suggestions(chosen, uncertainty[chosen].astype(np.float32), reach[chosen])
+
+    for row in np.flatnonzero(taken):
+        pass_by(int(row))
+    for _ in range(min(count, int((~taken).sum()))):
+        chosen.append(int(score.argmax()))
+        score[chosen[-1]] = -np.inf
+        pass_by(chosen[-1])
+    return np.array(chosen, np.int64)
 
 
 def affinities(graph: Graph) -> "csr_array":

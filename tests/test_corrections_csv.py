@@ -5,14 +5,14 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import plan, write
+from made_up import blobs, plan, write
 
 from core import corrections, corrections_csv, pipeline, tables
 from core.corrections import Review
 from core.decisions import Choice
 from core.errors import ConfigError, DataError
 
-KEY, OTHER = "0" * 32, "1" * 32
+KEY, OTHER, TIME = "0" * 32, "1" * 32, "2024-05-01T12:00:00Z"
 IDS = ["=1+1", "'=1+1", "''=x", "a\nb", "a\rb", 'say "x", y', "<b>&", "x" * 10_000, " blank ", "NA", "001", "é𝄞", "'"]
 
 
@@ -126,13 +126,11 @@ def test_predictions_after_a_review_by_hand():
         0: ("relabel", "3", "7", ""), 1: ("confirm", "4", "4", ""), 2: ("junk", "1", "", ""), 3: ("move", "0", "1", KEY),
         4: ("skip", "", "", ""), 5: ("confirm", "0", "0", KEY), 99: ("junk", "", "", ""),
     }  # fmt: skip
-    review = corrections.fold(
-        corrections.event_of(
-            corrections.decision_record(Choice(row, str(row), k, o, n, clustering=c), "0123abcd", "Ann", "2024-05-01T12:00:00Z"),
-            row,
-        )
-        for row, (k, o, n, c) in review_of.items()
-    )  # fmt: skip
+    records = [
+        corrections.decision_record(Choice(row, str(row), kind, old, new, clustering=key), "0123abcd", "Ann", TIME)
+        for row, (kind, old, new, key) in review_of.items()
+    ]
+    review = corrections.fold(corrections.event_of(record, i) for i, record in enumerate(records))
     labels = ["3", "9", "1", "zero", "5", "zero"]
     frame = corrections_csv.corrected(list("abcdef"), labels, ["zero", "one"], corrections.current_in(review, KEY))
     assert frame.to_numpy().tolist() == [["a", "7"], ["b", "4"], ["d", "one"], ["e", "5"], ["f", "zero"]]
@@ -163,8 +161,6 @@ def test_corrected_predictions_are_the_predictions_but_for_what_was_decided(tmp_
 
 
 def test_clusters_without_labels_go_by_the_names_given_by_hand(tmp_path, store, path):
-    from made_up import blobs
-
     np.save(tmp_path / "plain.npy", blobs()[0])
     results = pipeline.run(store, plan(tmp_path / "plain.npy"))
     review = corrections.name_cluster(path, Review(), results.clustering.key, 1, "dark", "", "Ann")

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_moons
 
-from core import neighbours, spreading
+from core import neighbours, pipeline, recipes, spreading
 from core.errors import ConfigError
+from core.images import SampleSource
 from core.neighbours import Graph
+from core.plans import Plan
 
 
 def chain(n):
@@ -94,7 +96,8 @@ def test_progress_is_told_and_can_stop_it():
     ("labels", "n_classes", "alpha", "what"),
     [
         (given(3), 2, 0.9, "No image is labelled"), (given(3, r0=2), 2, 0.9, "one of the 2 classes"),
-        (given(4, r0=1), 2, 0.9, "of 3 images"), (given(3, r0=1), 2, 1.0, "alpha = 1.0"), (given(3, r0=-2, r1=0), 2, 0.9, "-1 or"),
+        (given(4, r0=1), 2, 0.9, "of 3 images"), (given(3, r0=1), 2, 1.0, "alpha = 1.0"),
+        (given(3, r0=-2, r1=0), 2, 0.9, "-1 or"),
     ],
 )  # fmt: skip
 def test_what_cannot_spread_is_refused(labels, n_classes, alpha, what):
@@ -129,17 +132,10 @@ def test_suggestions_lie_apart_while_there_is_room():
     assert len(single.rows) == 1
 
 
-def test_on_digits_spreading_is_ahead_of_centroids_and_suggestions_of_chance():
-    from core import pipeline, recipes
-    from core.images import SampleSource
-    from core.plans import Plan
-
-    opened = pipeline.open_store()
-    plan = recipes.plan_of(
-        recipes.Recipe(),
-        SampleSource("digits"),
-        pipeline.run(opened, Plan(SampleSource("digits")), "images").images.value,
-    )
+def test_on_digits_spreading_is_ahead_of_centroids_and_suggestions_of_chance(tmp_path):
+    opened, source = pipeline.open_store(tmp_path), SampleSource("digits")
+    images = pipeline.run(opened, Plan(source), "images").images.value
+    plan = recipes.plan_of(recipes.Recipe(), source, images)
     results = pipeline.run(opened, plan, "latents")
     z, y = results.latents.value.latents, results.images.value.y
     graph, rng = neighbours.graph(z, 15), np.random.default_rng(7)
