@@ -9,6 +9,7 @@
     ├── TrainingError    training that cannot go on (a loss that is not finite)
     ├── StoreError       a store that cannot be opened
     ├── ExportError      a file that cannot be written
+    ├── ReviewError      a review's decisions that cannot be kept or read
     └── JobError         a worker process that ended without a result
 """
 
@@ -39,6 +40,10 @@ class StoreError(ExplorerError):
 
 class ExportError(ExplorerError):
     """A file that cannot be written."""
+
+
+class ReviewError(ExplorerError):
+    """A review's decisions that cannot be kept or read."""
 
 
 class JobError(ExplorerError):
