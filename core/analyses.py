@@ -12,13 +12,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from core import neighbours, pipeline, sweep
+from core import duplicates, evidence, neighbours, pipeline, spreading, sweep
 from core.config import AnalysisConfig, to_json
+from core.duplicates import DuplicateConfig
 from core.entries import staged_in
 from core.errors import ConfigError
-from core.neighbours import GraphConfig
+from core.evidence import SuspectConfig
+from core.neighbours import Graph, GraphConfig
 from core.plans import Plan, Results, Staged, StageName, some
 from core.progress import Callback, ignore
+from core.spreading import SpreadConfig
 from core.stages import clustered, coordinates_of
 from core.store import Entry, Store, fingerprint, key_of
 from core.sweep import SweepConfig
@@ -40,7 +43,8 @@ class Analysis:
     stage : its folder in the store.
     version : to be raised when its algorithm changes: what was kept before is then never found again.
     needs : what it is computed from: the latents, the coordinates that are clustered, the clusters, the labels.
-    make : results that hold what it needs, its config and a callback to its value.
+    make : results that hold what it needs, its config, a callback, and a function that gives another analysis of these
+        results, to its value.
     to_arrays : its value to arrays by name. from_entry : what the store holds back to its value.
     seconds : predicts how long it takes for n images of d numbers each.
     info : the rest of its value as plain JSON values.
@@ -49,7 +53,7 @@ class Analysis:
     stage: str
     version: int
     needs: tuple[Need, ...]
-    make: Callable[[Results, Any, Callback], Any]
+    make: Callable[[Results, Any, Callback, Callable[[AnalysisConfig], Any]], Any]
     to_arrays: Callable[[Any], Mapping[str, np.ndarray]]
     from_entry: Callable[[Entry], Any]
     seconds: Callable[[Any, int, int], float]
@@ -60,7 +64,7 @@ ANALYSES: Mapping[type[AnalysisConfig], Analysis] = MappingProxyType(
     {
         GraphConfig: Analysis(
             "graph", 1, ("latents",),
-            lambda found, asked, callback: neighbours.graph(
+            lambda found, asked, callback, other: neighbours.graph(
                 some(found.latents).value.latents, asked.k, asked.metric, callback
             ),
             lambda v: {"rows": v.rows, "distances": v.distances},
@@ -69,12 +73,48 @@ ANALYSES: Mapping[type[AnalysisConfig], Analysis] = MappingProxyType(
         ),
         SweepConfig: Analysis(
             "sweep", 1, ("coordinates",),
-            lambda found, asked, callback: sweep.sweep(coordinates_of(clustered(found).value), asked, callback),
+            lambda found, asked, callback, other: sweep.sweep(coordinates_of(clustered(found).value), asked, callback),
             sweep.to_arrays, sweep.from_entry, sweep.predict_seconds,
             lambda v: {"n": v.n, "fitted": v.fitted, "note": v.note},
         ),
+        SuspectConfig: Analysis(
+            "suspects", 1, ("latents", "clustering", "labels"),
+            lambda found, asked, callback, other: _evidence(found, other(GraphConfig()), callback),
+            evidence.to_arrays, evidence.from_entry,
+            lambda asked, n, d: neighbours.predict_seconds(GraphConfig(), n, d) + 2e-4 * n,
+            lambda v: {"of": v.of, "missing": dict(v.missing)},
+        ),
+        DuplicateConfig: Analysis(
+            "duplicates", 1, ("latents",),
+            lambda found, asked, callback, other: duplicates.search(
+                found.images.value.x, other(GraphConfig()), asked, callback
+            ),
+            duplicates.to_arrays, duplicates.from_entry,
+            lambda asked, n, d: neighbours.predict_seconds(GraphConfig(), n, d) + 2e-5 * n,
+            lambda v: {"latent": v.thresholds.latent, "pixel": v.thresholds.pixel},
+        ),
+        SpreadConfig: Analysis(
+            "spread", 1, ("latents",),
+            lambda found, asked, callback, other: spreading.spread(
+                other(GraphConfig()).first(asked.k), asked.given(len(found.images.value)), asked.n_classes, callback=callback
+            ),
+            lambda v: {"labels": v.labels, "confidence": v.confidence, "shares": v.shares},
+            lambda e: spreading.Spread(
+                e.arrays["labels"], e.arrays["confidence"], e.arrays["shares"], int(e.info["steps"]), bool(e.info["settled"])
+            ),
+            lambda asked, n, d: neighbours.predict_seconds(GraphConfig(), n, d) + 2e-4 * n,
+            lambda v: {"steps": v.steps, "settled": v.settled},
+        ),
     }
 )  # fmt: skip
+
+
+def _evidence(results: Results, graph: Graph, callback: Callback) -> evidence.Evidence:
+    clustering, encoded = some(results.clustering).value, some(results.latents).value
+    labels = None if results.images.value.y is None else results.images.value.y
+    return evidence.gather(
+        encoded.latents, graph, clustering.labels, labels, encoded.errors, clustering.confidence, callback
+    )
 
 
 def analysis_of(config: AnalysisConfig) -> Analysis:
@@ -137,7 +177,9 @@ def of_results(store: Store, results: Results, config: AnalysisConfig, callback:
         store,
         analysis.stage,
         key(results, config),
-        lambda: analysis.make(results, config, callback),
+        lambda: analysis.make(
+            results, config, callback, lambda other: of_results(store, results, other, callback).value
+        ),
         analysis.to_arrays,
         analysis.from_entry,
         lambda v: {"config": to_json(config), **analysis.info(v)},

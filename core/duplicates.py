@@ -9,12 +9,27 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from core.config import AnalysisConfig
 from core.errors import ConfigError
 from core.neighbours import Graph
 from core.progress import Callback, Progress, ignore, stopwatch
+from core.store import Entry
 
 PAIRS = 2_000  # whose pixels are compared at a time
 USUAL = 5_000  # images whose nearest other says what a usual distance is
+
+
+@dataclass(frozen=True)
+class DuplicateConfig(AnalysisConfig):
+    """Near duplicates within these distances; None are suggested ones. See `Thresholds`."""
+
+    latent: float | None = None
+    pixel: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("latent", self.latent), ("pixel", self.pixel)):
+            if value is not None and not 0 <= value < float("inf"):
+                raise ConfigError(f"The {name} distance of duplicates must be 0 or more; it is {value:g}.")
 
 
 @dataclass(frozen=True)
@@ -45,6 +60,24 @@ class Group:
     kind: Literal["exact", "near"]
     latent: np.ndarray
     pixel: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Duplicates:
+    """The groups that were found, and the thresholds used."""
+
+    groups: tuple[Group, ...]
+    thresholds: Thresholds
+
+
+def search(x: np.ndarray, graph: Graph, config: DuplicateConfig, callback: Callback = ignore) -> Duplicates:
+    """Find the groups of duplicates of images uint8 (n, h, w, c) by a config's thresholds, or suggested ones."""
+    usual = suggested(x, graph)
+    limits = Thresholds(
+        usual.latent if config.latent is None else config.latent,
+        usual.pixel if config.pixel is None else config.pixel,
+    )
+    return Duplicates(groups(x, graph, limits, callback), limits)
 
 
 def suggested(x: np.ndarray, graph: Graph, share: float = 0.25) -> Thresholds:
@@ -135,6 +168,31 @@ def table(
     if y is not None:
         frame["labels conflict"] = each([conflicting(group, y) for group in found])
     return frame
+
+
+def to_arrays(found: Duplicates) -> dict[str, np.ndarray]:
+    """Return groups as arrays by name, for the store: all rows one after the other."""
+    each = found.groups
+    return {
+        "sizes": np.array([len(group.rows) for group in each], np.int64),
+        "exact": np.array([group.kind == "exact" for group in each], bool),
+        "rows": np.concatenate([np.empty(0, np.int64), *(group.rows for group in each)]),
+        "latent": np.concatenate([np.empty(0, np.float32), *(group.latent for group in each)]),
+        "pixel": np.concatenate([np.empty(0, np.float32), *(group.pixel for group in each)]),
+    }
+
+
+def from_entry(entry: Entry) -> Duplicates:
+    """Return the groups that the store keeps."""
+    arrays, info = entry.arrays, entry.info
+    ends = np.cumsum(arrays["sizes"])
+    each = (slice(int(end - size), int(end)) for end, size in zip(ends, arrays["sizes"], strict=True))
+    kinds = ("exact" if exact else "near" for exact in arrays["exact"])
+    groups = tuple(
+        Group(arrays["rows"][at], kind, arrays["latent"][at], arrays["pixel"][at])  # type: ignore[arg-type]
+        for at, kind in zip(each, kinds, strict=True)
+    )
+    return Duplicates(groups, Thresholds(float(info["latent"]), float(info["pixel"])))
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,12 +10,19 @@ from typing import Literal
 
 import numpy as np
 
+from core.config import AnalysisConfig
 from core.errors import DataError
 from core.neighbours import Graph
 from core.progress import Callback, ignore
 from core.rivals import VOTERS, Named, compared
+from core.store import Entry
 
 PARTS = ("majority", "margin", "silhouette", "neighbours", "error", "consensus", "isolation")
+
+
+@dataclass(frozen=True)
+class SuspectConfig(AnalysisConfig):
+    """What speaks against the place of each image; how much each part counts is decided later."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,3 +149,19 @@ def _majority(clusters: np.ndarray, labels: np.ndarray) -> Named:
     stands_for = np.where(table.any(axis=1), table.argmax(axis=1), -1)
     rivals = np.where(clusters >= 0, stands_for[clusters], -1)
     return Named(values, np.where(rivals == labels, -1, rivals).astype(np.int32))
+
+
+def to_arrays(evidence: Evidence) -> Mapping[str, np.ndarray]:
+    """Return evidence as arrays by name, for the store."""
+    named = {f"part-{name}": values for name, values in evidence.parts.items()}
+    return {"groups": evidence.groups, **named, **{f"rival-{name}": rows for name, rows in evidence.rivals.items()}}
+
+
+def from_entry(entry: Entry) -> Evidence:
+    """Return the evidence that the store keeps."""
+
+    def named(prefix: str) -> dict[str, np.ndarray]:
+        return {name: entry.arrays[prefix + name] for name in PARTS if prefix + name in entry.arrays}
+
+    of: Literal["label", "cluster"] = "label" if entry.info["of"] == "label" else "cluster"
+    return Evidence(of, entry.arrays["groups"], named("part-"), named("rival-"), dict(entry.info["missing"]))

@@ -19,7 +19,7 @@ QUERIES = 2_000  # images whose neighbours are searched between two reports
 class GraphConfig(AnalysisConfig):
     """The k nearest other images of every image, in latent space."""
 
-    k: int = 15
+    k: int = 60  # as many as any analysis looks at, so that one graph serves all
     metric: Distance = "euclidean"
 
     def __post_init__(self) -> None:
@@ -44,6 +44,10 @@ class Graph:
     def k(self) -> int:
         """Number of neighbours of each image."""
         return int(self.rows.shape[1])
+
+    def first(self, k: int) -> "Graph":
+        """Return the graph of the k nearest, of as many as there are."""
+        return Graph(self.rows[:, :k], self.distances[:, :k])
 
 
 def graph(latents: np.ndarray, k: int, metric: Distance = "euclidean", callback: Callback = ignore) -> Graph:

@@ -16,6 +16,7 @@ from core.config import (
     TrainingConfig,
     TSNEConfig,
 )
+from core.corrections import Review
 from core.images import ImageSet, Source
 from core.known import Known
 from core.latents import Latents
@@ -127,6 +128,7 @@ class Results:
     on : what was clustered.
     known : labels known beforehand, by which clusters get their class; None takes all labels.
     plan : what these are the results of, where they came of one.
+    review : what people decided of these images; None where nobody was asked.
     """
 
     images: Staged[ImageSet]
@@ -138,6 +140,7 @@ class Results:
     on: ClusterOn = "latents"
     known: Known | None = None
     plan: Plan | None = None
+    review: Review | None = None
 
 
 def some(staged: Staged[T] | None) -> Staged[T]:

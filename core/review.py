@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core import classified, classifier, known
+from core import classified, classifier, corrections, known
 from core.classified import ClassifierModel
+from core.decisions import KINDS
 from core.known import Mapped
-from core.plans import Results
+from core.plans import Results, some
 from core.stages import clustered, coordinates_of
 
 AGREEMENT = ("agrees", "disagrees")
@@ -98,3 +99,39 @@ def predicted(results: Results) -> Predicted | None:
         probabilities.argmax(axis=1),
         classified.truth(model, results.images.value),
     )
+
+
+def cluster_titles(results: Results) -> tuple[str, ...]:
+    """Return each cluster's number, with the name given by hand where there is one."""
+    clustering = some(results.clustering)
+    k = len(clustering.value.centers)
+    names = ("",) * k if results.review is None else corrections.names_of(results.review, clustering.key, k)
+    return tuple(f"{i} · {name}" if name else str(i) for i, name in enumerate(names))
+
+
+def decided(results: Results) -> tuple[np.ndarray, tuple[str, ...]] | None:
+    """Return what was decided of each image, int32 (n,), -1 for nothing yet, and the names; None before the first."""
+    review = results.review
+    if review is None or not review.current:
+        return None
+    codes = np.full(len(results.images.value), -1, np.int32)
+    for row, decision in review.current.items():
+        if row < len(codes):
+            codes[row] = KINDS.index(decision.kind)
+    return codes, KINDS
+
+
+def corrected_labels(results: Results) -> np.ndarray | None:
+    """Return each image's label after the review, text (n,), "" without one; None where no label was changed.
+
+    A relabelled image has its new label, one marked as junk has none.
+    """
+    images, review = results.images.value, results.review
+    if review is None or not any(item.kind in ("relabel", "junk") for item in review.current.values()):
+        return None
+    names = np.asarray([*images.classes, ""], dtype=object)
+    found = names[np.full(len(images), -1) if images.y is None else images.y]
+    for row, decision in review.current.items():
+        if row < len(found) and decision.kind in ("relabel", "junk"):
+            found[row] = decision.new if decision.kind == "relabel" else ""
+    return np.asarray(found)

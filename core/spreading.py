@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core.config import AnalysisConfig
 from core.errors import ConfigError
 from core.neighbours import Graph
 from core.progress import Callback, Progress, ignore, stopwatch
@@ -16,6 +17,29 @@ ALPHA = 0.95  # share that an image takes from its neighbours in each step
 STEPS = 1_000  # at most
 EVERY = 10  # steps between two looks at the change
 SETTLED = 1e-3  # largest change of a share, in all of EVERY steps, at which spreading ends
+
+
+@dataclass(frozen=True)
+class SpreadConfig(AnalysisConfig):
+    """Labels to be spread: (row, class) of each labelled image; along the k nearest neighbours."""
+
+    labels: tuple[tuple[int, int], ...]
+    n_classes: int
+    k: int = 15
+
+    def given(self, n: int) -> np.ndarray:
+        """Return the class of each of n images, int64 (n,), -1 where none is given.
+
+        Raises
+        ------
+        ConfigError : a row is not one of the images'.
+        """
+        found = np.full(n, -1, np.int64)
+        for row, label in self.labels:
+            if not 0 <= row < n:
+                raise ConfigError(f"There is no image {row} to be labelled; there are {n}.")
+            found[row] = label
+        return found
 
 
 @dataclass(frozen=True, eq=False)
