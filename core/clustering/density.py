@@ -24,7 +24,6 @@ def hdbscan(values: np.ndarray, method: HDBSCANConfig) -> Clustering:
     estimator = HDBSCAN(
         min_cluster_size=method.min_cluster_size, min_samples=method.min_samples, copy=True,
         cluster_selection_method=method.cluster_selection_method,
-        cluster_selection_epsilon=method.cluster_selection_epsilon,
     ).fit(values.astype(np.float64))  # fmt: skip
     k = int(estimator.labels_.max()) + 1
     if k == 0:

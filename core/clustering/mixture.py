@@ -27,11 +27,12 @@ def mixture(values: np.ndarray, method: GaussianMixtureConfig) -> Clustering:
     from sklearn.mixture import GaussianMixture
 
     (n, d), k = values.shape, method.n_clusters
+    points = values.astype(np.float64)
+    spread = float(points.var(axis=0).mean()) or 1.0  # where all points are one, any will do
     estimator = GaussianMixture(
-        k, covariance_type=method.covariance, reg_covar=method.reg_covar, n_init=method.n_init,
+        k, covariance_type=method.covariance, reg_covar=method.reg_covar * spread, n_init=method.n_init,
         max_iter=method.max_iter, random_state=method.seed,
     )  # fmt: skip
-    points = values.astype(np.float64)
     with one_thread_if(n * d * d * k < SMALL_WORK / 100), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # n_iter says so
         try:

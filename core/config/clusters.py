@@ -53,7 +53,7 @@ class GaussianMixtureConfig:
     Parameters
     ----------
     covariance : "full" each component its own, "tied" one for all, "diag" no correlations, "spherical" one variance each.
-    reg_covar : added to every variance, so that none becomes 0; in squared units of what is clustered.
+    reg_covar : added to every variance, so that none becomes 0, as a share of the mean variance of what is clustered.
     """
 
     n_clusters: int = 10
@@ -67,6 +67,7 @@ class GaussianMixtureConfig:
         whole("n_clusters", self.n_clusters, 1)
         one_of("covariance", self.covariance, Covariance)
         positive("reg_covar", self.reg_covar)
+        between("reg_covar", self.reg_covar, 0, 1)
         whole("n_init", self.n_init, 1, 1000)
         whole("max_iter", self.max_iter, 1, 100_000)
         whole("seed", self.seed, 0, 2**32 - 1)
@@ -106,20 +107,17 @@ class HDBSCANConfig:
     min_cluster_size : images that a cluster has at least.
     min_samples : images that must lie around one for it to count as dense, itself included; None is `min_cluster_size`.
     cluster_selection_method : "eom" the clusters that last longest as density rises, "leaf" the smallest ones.
-    cluster_selection_epsilon : clusters nearer than this distance are not parted.
     """
 
     min_cluster_size: int = 15
     min_samples: int | None = None
     cluster_selection_method: Selection = "eom"
-    cluster_selection_epsilon: float = 0.0
 
     def __post_init__(self) -> None:
         whole("min_cluster_size", self.min_cluster_size, 2)
         if self.min_samples is not None:
             whole("min_samples", self.min_samples, 1)
         one_of("cluster_selection_method", self.cluster_selection_method, Selection)
-        between("cluster_selection_epsilon", self.cluster_selection_epsilon, 0)
 
 
 @dataclass(frozen=True)
