@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from core import pictures, report
 from core.figures import Category
 from core.models import TrainedModel
@@ -54,8 +56,11 @@ def _maps(results: Results) -> "dict[str, Callable[[], Figure]]":
     for title in titles:
         if title == "Cluster" and "Label" in titles:
             continue
+        column = columns[title]
+        names = column.names if column.gray is None else column.names[: column.gray]
+        codes = np.where(column.codes < len(names), column.codes, -1)
         draw = partial(
-            pictures.scatter, coordinates, columns[title].codes, columns[title].names,
+            pictures.scatter, coordinates, codes, names, rest=pictures.REST if column.gray is None else column.names[-1],
             title=f"{results.images.value.name}, by {title.lower()}", axes=report.axes(results),
         )  # fmt: skip
         stem = f"map-{size}d-{title.lower().replace(' ', '-')}"

@@ -22,6 +22,7 @@ MARKERS = "osD^v<>pP*XhH8d"
 MAX_TEXT = 24
 RASTERIZED = 5_000  # more points are drawn as pixels within a PDF, which stays small
 NONE = "#9a9a9a"
+REST = "(none)"
 LEGEND_ROWS = 25
 
 
@@ -144,6 +145,7 @@ def scatter(
     centroids: bool = False,
     markers: bool = False,
     color_bar: bool = False,
+    rest: str = REST,
 ) -> "Figure":
     """Draw a map with a colour for each class.
 
@@ -152,6 +154,7 @@ def scatter(
     coordinates : float32 (n, 2) or (n, 3). codes : int (n,), index into `names`, -1 for none, drawn gray below the others.
     centroids : write each class's name at the mean of its points. markers : give each class a marker, too.
     color_bar : show the classes as steps of a colour bar instead of a legend.
+    rest : what the legend says of points of none.
 
     Raises
     ------
@@ -172,7 +175,7 @@ def scatter(
             draw(
                 *points.T, s=size, color=NONE if code < 0 else colors[code], linewidths=0, alpha=0.8,
                 marker=MARKERS[code % len(MARKERS)] if markers and code >= 0 else "o",
-                label="(none)" if code < 0 else clean(names[code]), rasterized=n > RASTERIZED,
+                label=rest if code < 0 else clean(names[code]), rasterized=n > RASTERIZED,
             )  # fmt: skip
     _text(drawn.set_title(clean(title, 80)))
     for name, text in zip("xyz", axes, strict=False):

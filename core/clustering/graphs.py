@@ -12,7 +12,7 @@ from core.errors import ConfigError
 from core.progress import Callback
 
 MOST_PAIRS = 20_000  # points of which all distances fit into memory: 3 GB
-MOST_SPECTRAL = 20_000
+MOST_SPECTRAL = 70_000
 
 
 def agglomerative(values: np.ndarray, method: AgglomerativeConfig, callback: Callback) -> Clustering:
@@ -55,7 +55,11 @@ def spectral(values: np.ndarray, method: SpectralConfig, callback: Callback) -> 
         return of_labels(values, np.zeros(len(values), np.int32), 1)
     edges = _graph(values, method.graph_neighbors, callback)
     estimator = SpectralClustering(
-        method.n_clusters, affinity="precomputed", eigen_solver="lobpcg", n_init=method.n_init, random_state=method.seed
+        method.n_clusters,
+        affinity="precomputed",
+        eigen_solver="lobpcg",
+        n_init=method.n_init,
+        random_state=method.seed,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of a graph in several pieces: they are what is looked for

@@ -5,6 +5,7 @@ import pandas as pd
 import streamlit as st
 
 from core import report
+from core.clustering import NOISE, name_of
 from core.plans import Results
 from core.selection import Mode
 from dashboard import chosen, state
@@ -40,18 +41,17 @@ def matrix(shown: Results) -> None:
         st.info(f"{k} clusters and {len(names)} labels are too many to draw; up to {MOST_CELLS} of each are.")
         return
     y = np.where(images.y < 0, len(names), images.y)
-    counts = np.zeros((k, len(names) + 1), np.int64)
-    np.add.at(counts, (clustering.value.labels, y), 1)
+    clusters = [*range(k), NOISE] if (clustering.value.labels < 0).any() else [*range(k)]
+    counts = np.zeros((len(clusters), len(names) + 1), np.int64)
+    np.add.at(counts, (clustering.value.labels, y), 1)  # noise is -1 and finds the last row
     columns = [*names, "(none)"] if counts[:, -1].any() else list(names)
-    frame = pd.DataFrame(
-        counts[:, : len(columns)], columns=pd.Index(columns), index=[f"cluster {i}" for i in range(k)]
-    )
+    frame = pd.DataFrame(counts[:, : len(columns)], columns=pd.Index(columns), index=[name_of(i) for i in clusters])
     st.caption("Rows are clusters, columns labels. Click a cell to select its images.")
     key = f"matrix.{state.turn()}"
 
     def pick() -> None:
         for row, column in state.cells(key):
-            mask = (clustering.value.labels == row) & (y == columns.index(column))
+            mask = (clustering.value.labels == clusters[row]) & (y == columns.index(column))
             if mask.any():
                 chosen.pick(images, mask, toolbar.mode())
 
