@@ -14,9 +14,9 @@ from typing import Any
 from core import checkpoints, recipes
 from core.architectures import architecture
 from core.cli.parser import (
-    CLUSTERING_FLAGS_OF_OTHERS,
     CLUSTERINGS,
     LAYERS,
+    OTHER_FLAGS,
     PROJECTIONS,
     REDUCTIONS,
     TRAINING,
@@ -189,9 +189,9 @@ def _method(args: argparse.Namespace, recipe: Recipe) -> Any:
     base: Any = recipe.cluster.method
     if args.cluster_method is not None and not isinstance(base, CLUSTERINGS[args.cluster_method]):
         base = CLUSTERINGS[args.cluster_method]()
-    own = {field.name for field in dataclasses.fields(base)} - set(CLUSTERING_FLAGS_OF_OTHERS)
+    own = {field.name for field in dataclasses.fields(base)} - set(OTHER_FLAGS)
     name_of = next(name for name, cls in CLUSTERINGS.items() if isinstance(base, cls))
-    for name in _given(args, _names(CLUSTERINGS.values()) - set(CLUSTERING_FLAGS_OF_OTHERS)):
+    for name in _given(args, _names(CLUSTERINGS.values()) - set(OTHER_FLAGS)):
         if name not in own:
             raise ConfigError(f"{flag_of(name)} is not a setting of --cluster-method {name_of}.")
     for name in ("clusters", "ensemble_clusters"):
@@ -201,7 +201,7 @@ def _method(args: argparse.Namespace, recipe: Recipe) -> Any:
             )
     if args.clusters is not None:  # its range is checked here, before anything is read
         base = with_clusters(base, args.clusters)
-    return _seeded(_made(base, args, without=CLUSTERING_FLAGS_OF_OTHERS), args)
+    return _seeded(_made(base, args, without=OTHER_FLAGS), args)
 
 
 def _others(args: argparse.Namespace, made: Plan) -> Iterable[Plan]:

@@ -41,7 +41,7 @@ CLUSTERINGS = {
     "hdbscan": HDBSCANConfig,
     "spectral": SpectralConfig,
 }
-CLUSTERING_FLAGS_OF_OTHERS = (
+OTHER_FLAGS = (
     "n_clusters",
     "seed",
     "batch_size",
@@ -162,7 +162,7 @@ def _mapping(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("clusters")
     group.add_argument("--clusters", type=int, metavar="K", help="number of clusters (that of the classes, or 10)")
     group.add_argument("--cluster-method", choices=list(CLUSTERINGS), help="(kmeans)")
-    _settings(group, CLUSTERINGS.values(), without=CLUSTERING_FLAGS_OF_OTHERS)
+    _settings(group, CLUSTERINGS.values(), without=OTHER_FLAGS)
     group.add_argument("--cluster-on", choices=typing.get_args(ClusterOn), help="(latents)")
     group.add_argument(
         "--known", metavar="WHAT", help="labels known beforehand: first:5=0, labels, or a CSV of id,label"

@@ -105,15 +105,15 @@ def _check_graph(method: AgglomerativeConfig | SpectralConfig, n: int) -> None:
     if isinstance(method, SpectralConfig):
         if n > MOST_SPECTRAL:
             raise ConfigError(
-                f"Spectral clustering takes at most {MOST_SPECTRAL:,} images; this set has {n:,}. Choose ward linkage with "
-                "graph_neighbors, KMeans or a Gaussian mixture, or fewer images."
+                f"Spectral clustering takes at most {MOST_SPECTRAL:,} images; this set has {n:,}. Choose ward linkage that "
+                "joins only neighbours (graph_neighbors), KMeans or a Gaussian mixture, or fewer images."
             )
         if 1 < method.n_clusters >= n:
             raise ConfigError(f"Spectral clustering into k = {method.n_clusters} needs more than {n} images.")
     elif near is None and n > MOST_PAIRS:
         raise ConfigError(
             f"Agglomerative clustering of all pairs takes at most {MOST_PAIRS:,} images; this set has {n:,}. Choose ward "
-            "linkage with graph_neighbors, KMeans or a Gaussian mixture, or fewer images."
+            "linkage that joins only neighbours (graph_neighbors), KMeans or a Gaussian mixture, or fewer images."
         )
 
 
