@@ -15,6 +15,12 @@ from core.plans import (
 from core.store import Entry, Store
 
 T = TypeVar("T")
+CLUSTERING = (
+    "confidence",
+    "agreement",
+    "probabilities",
+    "strength",
+)  # beside labels and centers, where there are any
 LATENTS = ("latents", "reconstructions", "errors", "probabilities")
 
 
@@ -38,14 +44,14 @@ def staged_in(
 
 
 def clustering_arrays(value: Clustering) -> Mapping[str, np.ndarray]:
-    return without_none({name: getattr(value, name) for name in ("labels", "centers", "confidence", "agreement")})
+    return without_none({name: getattr(value, name) for name in ("labels", "centers", *CLUSTERING)})
 
 
 def clustering_of(entry: Entry) -> Clustering:
     arrays, info = entry.arrays, entry.info
     return Clustering(
         arrays["labels"], arrays["centers"], float(info["inertia"]), int(info["n_iter"]),
-        arrays.get("confidence"), arrays.get("agreement"),
+        **{name: arrays.get(name) for name in CLUSTERING},
     )  # fmt: skip
 
 

@@ -23,11 +23,17 @@ OTHER, MISSING = "(others)", "(none)"
 
 @dataclass(frozen=True, eq=False)
 class Category:
-    """A column of groups: `codes` int32 (n,), -1 or an index into `names`."""
+    """A column of groups: `codes` int32 (n,), -1 or an index into `names`.
+
+    `gray` is the index of the last group where that is what belongs to no other, such as noise: it has no colour of its own.
+    `colors` are those of the other groups, "#rrggbb"; None gives them the usual ones.
+    """
 
     title: str
     codes: np.ndarray
     names: tuple[str, ...]
+    gray: int | None = None
+    colors: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +178,9 @@ def _color(column: Column, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     if isinstance(column, Category):
         names = _names(column)
         arrays["group"] = _codes(column)
-        colors = list(palettes.categorical(len(column.names))) + [palettes.MISSING] * (len(names) - len(column.names))
+        colored = len(column.names) if column.gray is None else column.gray
+        own = palettes.categorical(colored) if column.colors is None else column.colors[:colored]
+        colors = [*own] + [palettes.MISSING] * (len(names) - colored)
         return {"title": column.title, "kind": "category", "names": list(names), "colors": colors}
     arrays["value"] = np.asarray(column.values, np.float32)
     finite = column.values[np.isfinite(column.values)]

@@ -61,8 +61,11 @@ def _maps(results: Results, bright: np.ndarray | None) -> "dict[str, Callable[[]
     for title in titles:
         if title == "Cluster" and "Label" in titles:
             continue
+        column = columns[title]
+        names = column.names if column.gray is None else column.names[: column.gray]
+        codes = np.where(column.codes < len(names), column.codes, -1)
         draw = partial(
-            pictures.scatter, coordinates, columns[title].codes, columns[title].names,
+            pictures.scatter, coordinates, codes, names, rest=pictures.REST if column.gray is None else column.names[-1],
             title=_title(results, title, bright), axes=report.axes(results), bright=bright,
         )  # fmt: skip
         stem = f"map-{size}d-{title.lower().replace(' ', '-')}"

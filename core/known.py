@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from core.clustering import name_of
 from core.errors import ConfigError, DataError
 from core.quality import match
 
@@ -52,11 +53,16 @@ class Mapped:
     def name(self, cluster: int) -> str:
         """Return the class of a cluster, or "cluster 3"."""
         code = int(self.of_cluster[cluster])
-        return self.classes[code] if code >= 0 else f"cluster {cluster}"
+        return self.classes[code] if code >= 0 else name_of(cluster)
 
     def names(self) -> tuple[str, ...]:
         """Return the class of each cluster."""
         return tuple(self.name(i) for i in range(len(self.of_cluster)))
+
+    def codes(self, clusters: np.ndarray) -> np.ndarray:
+        """Return the class that each image's cluster (n,) stands for, int32 (n,); -1 for none, and for noise."""
+        found: np.ndarray = np.append(self.of_cluster, np.int32(-1))[clusters]  # noise is -1 and finds the last
+        return found
 
 
 def parse(text: str, ids: Sequence[str], y: np.ndarray | None, classes: Sequence[str]) -> Known:
@@ -156,14 +162,14 @@ def map_clusters(clusters: np.ndarray, k: int, known: Known) -> Mapped:
     """Give each cluster the class of most of its known images; ties go to the class named first.
 
     Two clusters of two classes get one class each, the way round on which more known images agree: the flip rule of
-    two-class problems. A tie leaves cluster 0 with the first class.
+    two-class problems. A tie leaves cluster 0 with the first class. Noise, -1 in `clusters`, has no vote.
     """
     classes = known.classes
     if k == 2 and len(classes) == 1:
         classes = tuple(sorted(("0", "1"))) if classes[0] in ("0", "1") else (classes[0], f"not {classes[0]}")
     codes = np.array([classes.index(name) for name in known.classes] + [-1])[known.y]
     votes = np.zeros((k, len(classes)), np.int64)
-    there = codes >= 0
+    there = (codes >= 0) & (clusters >= 0)
     np.add.at(votes, (clusters[there], codes[there]), 1)
     if k == 2 and len(classes) == 2:
         flipped = votes[0, 1] + votes[1, 0] > votes[0, 0] + votes[1, 1]
@@ -173,8 +179,8 @@ def map_clusters(clusters: np.ndarray, k: int, known: Known) -> Mapped:
 
 
 def map_by_labels(clusters: np.ndarray, k: int, y: np.ndarray, classes: Sequence[str]) -> Mapped:
-    """Pair clusters with classes one to one as well as all labels allow; -1 in `y` is no label."""
-    there = y >= 0
+    """Pair clusters with classes one to one as well as all labels allow; -1 in `y` is no label, in `clusters` noise."""
+    there = (y >= 0) & (clusters >= 0)
     votes = np.zeros((k, len(classes)), np.int64)
     np.add.at(votes, (clusters[there], y[there]), 1)
     of_cluster = np.full(k, -1, np.int32)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from core import pipeline, recipes, report, tables
-from core.config import ClusterConfig, ProjectionConfig, ReductionConfig, TSNEConfig
+from core.config import ClusterConfig, ProjectionConfig, ReductionConfig, TSNEConfig, clusters_of
 from core.images import parse_source
 from core.plans import CheckpointFile, KeptModel, ModelRef, Plan, Results, some
 from core.progress import Callback, ignore
@@ -50,7 +50,7 @@ class Explorer:
 
     @property
     def clusters(self) -> np.ndarray:
-        """Return the cluster of each image, int32 (n,)."""
+        """Return the cluster of each image, int32 (n,), -1 for noise."""
         return some(self.results.clustering).value.labels
 
     @property
@@ -90,7 +90,7 @@ def explore(
     data : a sample, a folder, a file or a data set, as on the command line.
     model : name of a kept model, path of a model file, or what `core.plans` knows; None is a sample's own, else one is
         trained with the defaults.
-    n_clusters : None is the number of classes, or 10 without labels.
+    n_clusters : None is the number of classes, or 10 without labels; HDBSCAN finds it itself.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def explore(
         reduction=reduction or ReductionConfig(),
         projection=projection or TSNEConfig(),
         cluster=cluster or ClusterConfig(),
-        n_clusters=n_clusters if n_clusters is not None or cluster is None else cluster.method.n_clusters,
+        n_clusters=n_clusters if n_clusters is not None or cluster is None else clusters_of(cluster.method),
     )
     opened = pipeline.open_store(store)
     found = pipeline.run(opened, Plan(source), "images", callback).images

@@ -23,6 +23,7 @@ MAX_TEXT = 24
 RASTERIZED = 5_000  # more points are drawn as pixels within a PDF, which stays small
 NONE = "#9a9a9a"
 FAINT = "#e4e4e4"
+REST = "(none)"
 LEGEND_ROWS = 25
 
 
@@ -146,6 +147,7 @@ def scatter(
     markers: bool = False,
     color_bar: bool = False,
     bright: np.ndarray | None = None,
+    rest: str = REST,
 ) -> "Figure":
     """Draw a map with a colour for each class.
 
@@ -155,6 +157,7 @@ def scatter(
     centroids : write each class's name at the mean of its points. markers : give each class a marker, too.
     color_bar : show the classes as steps of a colour bar instead of a legend.
     bright : bool (n,), points that stand out, such as selected ones; the others are faint. None for all.
+    rest : what the legend says of points of none.
 
     Raises
     ------
@@ -177,7 +180,7 @@ def scatter(
             draw(
                 *points.T, s=size, color=NONE if code < 0 else colors[code], linewidths=0, alpha=0.8,
                 marker=MARKERS[code % len(MARKERS)] if markers and code >= 0 else "o",
-                label="(none)" if code < 0 else clean(names[code]), rasterized=n > RASTERIZED,
+                label=rest if code < 0 else clean(names[code]), rasterized=n > RASTERIZED,
             )  # fmt: skip
     _text(drawn.set_title(clean(title, 80)))
     for name, text in zip("xyz", axes, strict=False):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from core import known, metadata, models
-from core.clustering import Clustering
+from core.clustering import Clustering, of_labels
 from core.config import to_json
 from core.ensemble import combine
 from core.entries import clustering_arrays, clustering_of, staged_in
@@ -84,7 +84,7 @@ def attached(results: Results, plan: Plan) -> Results:
 def _clusters(
     store: Store, plan: Plan, results: Results, callback: Callback, device: str | None
 ) -> Staged[Clustering]:
-    own = clustering(store, clustered(results), plan.cluster)
+    own = clustering(store, clustered(results), plan.cluster, callback)
     if not plan.others:
         return own
     members = [(some(results.model).value, plan)]
@@ -100,7 +100,7 @@ def _clusters(
             here = replace(here, reduced=reduced(store, some(here.latents), other.reduction))
         if here.on == "projection":
             here = replace(here, projection=projection(store, some(here.reduced), other.projection, callback))
-        return clustering(store, clustered(here), other.cluster).value.labels
+        return clustering(store, clustered(here), other.cluster, callback).value.labels
 
     return ensemble(store, results, members, lambda: [own.value.labels, *(labels_of(*m) for m in members[1:])])
 
@@ -138,9 +138,8 @@ def voted(store: Store, key: str) -> Staged[Clustering]:
 
 def _vote(labels: list[np.ndarray], values: np.ndarray) -> Clustering:
     found = combine(labels)
-    centers = np.stack([values[found.labels == i].mean(axis=0) for i in range(found.k)]).astype(np.float32)
-    inertia = float(np.square(values - centers[found.labels], dtype=np.float64).sum())
-    return Clustering(found.labels, centers, inertia, 0, found.confidence, found.agreement)
+    whole = of_labels(values, found.labels, found.k)
+    return replace(whole, confidence=found.confidence, agreement=found.agreement)
 
 
 def checkpoints(store: Store, plan: Plan) -> dict[int, TrainedModel]:

@@ -14,6 +14,8 @@ EXPLANATIONS: Mapping[str, str] = MappingProxyType(
     {
         "n": "Number of images.",
         "k": "Number of clusters.",
+        "noise": "Share of images that are in no cluster. They count as wrong in the accuracy, as one more group in NMI and "
+        "ARI, and are left out of the silhouette.",
         "accuracy": "Share of images whose cluster stands for their class, each cluster paired with one class as well as "
         "possible. 0 to 1, higher is better; clusters beyond the number of classes count as wrong.",
         "nmi": "Normalised mutual information: how much the clusters tell about the classes. 0 (nothing) to 1 (all), "
@@ -38,6 +40,7 @@ TITLES: Mapping[str, str] = MappingProxyType(
     {
         "n": "Images",
         "k": "Clusters",
+        "noise": "Noise",
         "accuracy": "Accuracy",
         "nmi": "NMI",
         "ari": "ARI",
@@ -65,6 +68,7 @@ class Scores:
     explained_variance: float | None = None
     kl_divergence: float | None = None
     reconstruction_error: float | None = None
+    noise: float | None = None
 
 
 def score(
@@ -78,9 +82,12 @@ def score(
 ) -> Scores:
     """Compute every score that these results allow.
 
+    Images that are noise count as wrong in the accuracy, as one more group in NMI and ARI, so that calling images noise gains
+    nothing there; the silhouette leaves them out.
+
     Parameters
     ----------
-    clusters : int (n,), from 0.
+    clusters : int (n,), from 0; -1 for noise.
     y : int (n,) true classes from 0, -1 where there is no label, or None.
     values : (n, d), what was clustered.
     explained_variance_ratio : (r,) of the map, or None.
@@ -96,7 +103,8 @@ def score(
     labelled = np.flatnonzero(y >= 0) if y is not None else np.empty(0, int)
     return Scores(
         n=len(clusters),
-        k=len(np.unique(clusters)),
+        k=len(np.unique(clusters[clusters >= 0])),
+        noise=float((clusters < 0).mean()) if (clusters < 0).any() else None,
         **_against(clusters[labelled], y[labelled]) if y is not None and len(labelled) else {},
         silhouette=silhouette(values, clusters, seed=seed),
         explained_variance=None if explained_variance_ratio is None else float(np.sum(explained_variance_ratio)),
@@ -106,7 +114,10 @@ def score(
 
 
 def _against(clusters: np.ndarray, y: np.ndarray) -> dict[str, float]:
-    return {"accuracy": accuracy(clusters, y), "nmi": nmi(clusters, y), "ari": ari(clusters, y)}
+    inside = clusters >= 0
+    grouped = np.where(inside, clusters, clusters.max() + 1)
+    matched = accuracy(clusters[inside], y[inside]) * float(inside.mean()) if inside.any() else 0.0
+    return {"accuracy": matched, "nmi": nmi(grouped, y), "ari": ari(grouped, y)}
 
 
 def contingency(clusters: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -181,10 +192,11 @@ def silhouette(
     """Return the mean of (b - a) / max(a, b), in [-1, 1]; None with fewer than 2 clusters or only single images.
 
     a is an image's mean Euclidean distance to its own cluster, b that to the nearest other one (Rousseeuw, Silhouettes,
-    1987); of a seeded random sample of at most `sample` images.
+    1987); of a seeded random sample of at most `sample` images. Noise, -1 in `clusters`, is left out.
     """
     from sklearn.metrics import silhouette_score
 
+    values, clusters = values[clusters >= 0], clusters[clusters >= 0]
     if len(values) > sample:
         chosen = np.random.default_rng(seed).choice(len(values), sample, replace=False)
         values, clusters = values[chosen], clusters[chosen]
@@ -234,6 +246,6 @@ def text(name: str, value: float) -> str:
     """Write a score of `Scores` for people: counts whole, shares in per cent, the rest with three digits."""
     if name in ("n", "k"):
         return f"{value:,}"
-    if name in ("accuracy", "explained_variance"):
+    if name in ("accuracy", "explained_variance", "noise"):
         return f"{100 * value:.1f} %"
     return f"{value:.4f}" if name == "reconstruction_error" else f"{value:.3f}"

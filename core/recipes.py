@@ -24,6 +24,8 @@ from core.config import (
     ReductionConfig,
     TrainingConfig,
     TSNEConfig,
+    clusters_of,
+    with_clusters,
 )
 from core.errors import ConfigError
 from core.images import SAMPLES, ImageSet, SampleSource, Source, parts_of, source_from_json, source_to_json
@@ -49,7 +51,8 @@ class Recipe:
     Parameters
     ----------
     model : None is the sample's own for a sample, and an autoencoder trained as the defaults say for other images.
-    n_clusters : None is the number of classes, or 10 without labels; `cluster` says the rest.
+    n_clusters : None is the number of classes, or 10 without labels; `cluster` says the rest. A method that finds the number
+        itself has no use for it.
     parts : None maps the images that are given and learns from them.
     source : the images it was run on, if it was.
     """
@@ -154,7 +157,7 @@ def plan_of(recipe: Recipe, source: Source, found: ImageSet) -> Plan:
     ConfigError : a setting cannot work.
     """
     k = recipe.n_clusters or len(found.classes) or min(DEFAULT_CLUSTERS, len(found))
-    cluster = replace(recipe.cluster, method=replace(recipe.cluster.method, n_clusters=k))
+    cluster = replace(recipe.cluster, method=with_clusters(recipe.cluster.method, k))
     model = model_of(recipe, source)
     plan = Plan(source, model, recipe.reduction, recipe.projection, cluster, recipe.known, metadata=recipe.metadata)
     return replace(plan, others=tuple(replace(other, source=source) for other in recipe.others))
@@ -201,7 +204,7 @@ def of_plan(plan: Plan, name: str, summary: str = "") -> Recipe:
     """Return a finished plan as a recipe that runs again to the same result."""
     return Recipe(
         name, summary, plan.model, plan.reduction, plan.projection, plan.cluster,
-        plan.cluster.method.n_clusters, plan.known, plan.metadata, None, plan.others, plan.source,
+        clusters_of(plan.cluster.method), plan.known, plan.metadata, None, plan.others, plan.source,
     )  # fmt: skip
 
 

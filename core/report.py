@@ -1,11 +1,13 @@
 """What a person reads from the results of a plan: columns, scores, the map to draw, the page to take away."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 
 from core import export, figures, quality, review, sheets
+from core.clustering import NOISE_NAME, Clustering
 from core.config import KernelPCAConfig, PCAConfig, ProjectionConfig, TSNEConfig
 from core.errors import ConfigError
 from core.figures import Category, Column, MapSpec, Number
@@ -48,17 +50,15 @@ def columns(results: Results) -> tuple[Column, ...]:
     images = results.images.value
     found: list[Column] = []
     if results.clustering is not None:
-        labels = results.clustering.value.labels
-        found.append(Category("Cluster", labels, tuple(map(str, range(len(results.clustering.value.centers))))))
-        if results.clustering.value.confidence is not None:
-            found.append(Number("Ensemble confidence", results.clustering.value.confidence))
+        found += _cluster_columns(results)
     if images.y is not None:
         found.append(_classes("Label", images.classes, images.y))
     mapped, agreement = review.mapped(results), review.agreement(results)
     if agreement is not None:
         found.append(Category("Agreement", agreement, review.AGREEMENT))
     if mapped is not None and results.clustering is not None:
-        found.append(_classes("Matched class", mapped.classes, mapped.of_cluster[results.clustering.value.labels]))
+        found.append(_classes("Matched class", mapped.classes, mapped.codes(results.clustering.value.labels)))
+    found += _review_columns(results)
     found += _model_columns(results)
     away = review.centroid_distances(results)
     if away is not None:
@@ -158,6 +158,35 @@ def html(
     return export.html(spec, results.images.value.x, reconstructions, results.images.value.name, summary)
 
 
+def _cluster_columns(results: Results) -> list[Column]:
+    """Return each image's cluster, noise as a gray group of its own, and how sure it is; beyond 100 the smallest are one."""
+    clustering = some(results.clustering).value
+    codes, k, most = clustering.labels, clustering.k, figures.MAX_GROUPS
+    names, colors = review.cluster_titles(results), review.cluster_colors(results)
+    if k > most:
+        names, codes, colors = (*names[: most - 1], figures.OTHER), np.minimum(codes, most - 1), None
+    gray = None
+    if (codes < 0).any():
+        gray, names = len(names), (*names, NOISE_NAME)
+        codes = np.where(codes < 0, np.int32(gray), codes)
+    found: list[Column] = [Category("Cluster", codes, names, gray, colors)]
+    for title, values in (
+        ("Ensemble confidence", clustering.confidence),
+        ("Cluster probability", clustering.own_probability),
+        ("Membership strength", clustering.strength),
+    ):
+        if values is not None:
+            found.append(Number(title, values))
+    return found
+
+
+def _review_columns(results: Results) -> list[Column]:
+    """Return what was decided of each image, and the labels it leaves, once there is any decision."""
+    decided, labels = review.decided(results), review.corrected_labels(results)
+    found: list[Column] = [] if decided is None else [Category("Decision", *decided)]
+    return found if labels is None else [*found, figures.category("Corrected label", labels)]
+
+
 def _model_columns(results: Results) -> list[Column]:
     found: list[Column] = []
     answers = review.predicted(results)
@@ -187,7 +216,7 @@ def _column(title: str, values: np.ndarray) -> Column:
 
 def _taken(column: Column, rows: np.ndarray) -> Column:
     if isinstance(column, Category):
-        return Category(column.title, column.codes[rows], column.names)
+        return replace(column, codes=column.codes[rows])
     return Number(column.title, column.values[rows])
 
 

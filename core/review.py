@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core import classified, classifier, corrections, known
+from core import classified, classifier, corrections, known, palettes
 from core.classified import ClassifierModel
 from core.decisions import KINDS
 from core.known import Mapped
@@ -53,36 +53,37 @@ def mapped(results: Results) -> Mapped | None:
 
 
 def agreement(results: Results) -> np.ndarray | None:
-    """Say whether each image's cluster stands for its class: int32 (n,), 0 yes, 1 no, -1 without a label."""
+    """Say whether each image's cluster stands for its class: int32 (n,), 0 yes, 1 no, -1 without a label and for noise."""
     images, found = results.images.value, mapped(results)
     if found is None or images.y is None or results.clustering is None:
         return None
     number = {name: i for i, name in enumerate(found.classes)}
     y = np.array([number.get(name, -2) for name in images.classes] + [-1])[images.y]
-    stands_for = found.of_cluster[results.clustering.value.labels]
-    return np.where(y == -1, -1, stands_for != y).astype(np.int32)
+    clusters = results.clustering.value.labels
+    return np.where((y == -1) | (clusters < 0), -1, found.codes(clusters) != y).astype(np.int32)
 
 
 def mapped_accuracy(results: Results) -> float | None:
-    """Return the share of labelled images whose cluster stands for their class, in [0, 1]."""
-    found = agreement(results)
-    if found is None or not (found >= 0).any():
+    """Return the share of labelled images whose cluster stands for their class, in [0, 1]; that of noise never does."""
+    found, y = agreement(results), results.images.value.y
+    if found is None or y is None or not (y >= 0).any():
         return None
-    return float((found[found >= 0] == 0).mean())
+    return float((found[y >= 0] == 0).mean())
 
 
 def centroid_distances(results: Results) -> np.ndarray | None:
-    """Return how far each image is from its cluster's centre, float32 (n,), in what was clustered."""
+    """Return how far each image is from its cluster's centre, float32 (n,), in what was clustered; NaN for noise."""
     if results.clustering is None:
         return None
     values = coordinates_of(clustered(results).value)
-    centers = results.clustering.value.centers
+    centers, labels = results.clustering.value.centers, results.clustering.value.labels
     if centers.shape[1] != values.shape[1]:
         return None
     away = np.empty(len(values), np.float32)
     for start in range(0, len(values), ROWS):
         part = slice(start, start + ROWS)
-        away[part] = np.linalg.norm(values[part] - centers[results.clustering.value.labels[part]], axis=1)
+        away[part] = np.linalg.norm(values[part] - centers[labels[part]], axis=1)
+    away[labels < 0] = np.nan
     return away
 
 
@@ -104,9 +105,18 @@ def predicted(results: Results) -> Predicted | None:
 def cluster_titles(results: Results) -> tuple[str, ...]:
     """Return each cluster's number, with the name given by hand where there is one."""
     clustering = some(results.clustering)
-    k = len(clustering.value.centers)
+    k = clustering.value.k
     names = ("",) * k if results.review is None else corrections.names_of(results.review, clustering.key, k)
     return tuple(f"{i} · {name}" if name else str(i) for i, name in enumerate(names))
+
+
+def cluster_colors(results: Results) -> tuple[str, ...] | None:
+    """Return each cluster's colour, the one given by hand or the usual one; None where none was given."""
+    clustering, given = some(results.clustering), results.review
+    k = clustering.value.k
+    if given is None or k > palettes.MAX_COLORS or not any(key == clustering.key for key, _ in given.names):
+        return None
+    return corrections.colors_of(given, clustering.key, palettes.categorical(k))
 
 
 def decided(results: Results) -> tuple[np.ndarray, tuple[str, ...]] | None:

@@ -177,14 +177,16 @@ def projection(
     )  # fmt: skip
 
 
-def clustering(store: Store, on: Staged[Any], config: ClusterConfig) -> Staged[Clustering]:
+def clustering(
+    store: Store, on: Staged[Any], config: ClusterConfig, callback: Callback = ignore
+) -> Staged[Clustering]:
     """Cluster latents, reduced latents or the map: whichever stage is given."""
     values = coordinates_of(on.value)
     return staged_in(
         store,
         "clustering",
         clustering_key(on.key, config),
-        lambda: cluster(values, config.method),
+        lambda: cluster(values, config.method, callback),
         clustering_arrays,
         clustering_of,
         lambda v: {"config": to_json(config), "n": len(values), "inertia": v.inertia, "n_iter": v.n_iter},

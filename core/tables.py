@@ -5,31 +5,38 @@ import io
 import numpy as np
 import pandas as pd
 
-from core import checkpoints, classifier, known
+from core import checkpoints, classifier, corrections, known
+from core.clustering import NOISE_NAME, Clustering
 from core.errors import ConfigError
+from core.known import Mapped
 from core.models import TrainedModel
 from core.plans import Results, some
-from core.review import agreement, centroid_distances, mapped, predicted
+from core.review import agreement, centroid_distances, corrected_labels, decided, mapped, predicted
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what begins a formula in a spreadsheet
 
 
 def table(results: Results) -> pd.DataFrame:
-    """Return a row an image: path, label, cluster, matched class, agreement, coordinates, error, further columns."""
+    """Return a row an image: path, label, cluster, matched class, agreement, coordinates, error, further columns.
+
+    Clusters are numbers; where some images are noise, they are ordered texts, "noise" the last.
+    """
     images = results.images.value
     values: dict[str, object] = {"path": list(images.ids)}
     if images.y is not None:
         values["label"] = _named(images.classes, images.y)
     found = mapped(results)
     if results.clustering is not None:
-        values["cluster"] = results.clustering.value.labels
-        if results.clustering.value.confidence is not None:
-            values["confidence"] = results.clustering.value.confidence
-        if found is not None:
-            values["matched"] = np.asarray(found.names(), dtype=object)[results.clustering.value.labels]
+        values |= _clusters(results.clustering.value, found)
+        values |= _names(results)
         agrees = agreement(results)
         if agrees is not None:
             values["agrees"] = _flags(agrees == 0, agrees >= 0)
+    decisions, corrected = decided(results), corrected_labels(results)
+    if decisions is not None:
+        values["decision"] = _named(decisions[1], decisions[0])
+    if corrected is not None:
+        values["corrected_label"] = corrected
     answers = predicted(results)
     if answers is not None:
         values["predicted"] = _named(answers.names, answers.labels)
@@ -49,6 +56,8 @@ def table(results: Results) -> pd.DataFrame:
 def predictions(results: Results, *, inverted: bool = False) -> pd.DataFrame:
     """Return `id` and `label` of each image: the class its cluster stands for, or the cluster when there are none.
 
+    The label of an image that is in no cluster is "noise".
+
     Raises
     ------
     ConfigError : `inverted`, which swaps two labels, where there are not two clusters.
@@ -59,9 +68,10 @@ def predictions(results: Results, *, inverted: bool = False) -> pd.DataFrame:
     if inverted and len(clustering.centers) != 2:
         raise ConfigError(f"Only the labels of two clusters can be swapped; here are {len(clustering.centers)}.")
     if found is None:
-        return pd.DataFrame({"id": list(results.images.value.ids), "label": 1 - labels if inverted else labels})
+        numbers = np.where(labels < 0, labels, 1 - labels) if inverted else labels
+        return pd.DataFrame({"id": list(results.images.value.ids), "label": _numbered(numbers, clustering.k)})
     names = (known.inverted(found) if inverted else found).names()
-    return pd.DataFrame({"id": list(results.images.value.ids), "label": np.asarray(names, dtype=object)[labels]})
+    return pd.DataFrame({"id": list(results.images.value.ids), "label": _of_cluster(names, labels)})
 
 
 def invertible(results: Results) -> bool:
@@ -158,6 +168,39 @@ def model_bytes(results: Results) -> bytes:
     if not isinstance(model, TrainedModel):
         raise ConfigError("A classifier's weights are not written again; they lie in the file that was given.")
     return checkpoints.checkpoint_bytes(model)
+
+
+def _clusters(clustering: Clustering, found: Mapped | None) -> dict[str, object]:
+    values: dict[str, object] = {"cluster": _numbered(clustering.labels, clustering.k)}
+    sure = {
+        "confidence": clustering.confidence,
+        "cluster_probability": clustering.own_probability,
+        "membership_strength": clustering.strength,
+    }
+    values |= {name: value for name, value in sure.items() if value is not None}
+    if found is not None:
+        values["matched"] = _of_cluster(found.names(), clustering.labels)
+    return values
+
+
+def _names(results: Results) -> dict[str, object]:
+    """Return the name given by hand to each image's cluster, where any was given."""
+    clustering = some(results.clustering)
+    if results.review is None:
+        return {}
+    names = corrections.names_of(results.review, clustering.key, clustering.value.k)
+    return {"cluster_name": _of_cluster(names, clustering.value.labels)} if any(names) else {}
+
+
+def _numbered(labels: np.ndarray, k: int) -> np.ndarray | pd.Categorical:
+    """Return cluster numbers as they are, or as ordered texts when some of them are noise."""
+    if not (labels < 0).any():
+        return labels
+    return pd.Categorical.from_codes(np.where(labels < 0, k, labels), [*map(str, range(k)), NOISE_NAME], ordered=True)
+
+
+def _of_cluster(names: tuple[str, ...], labels: np.ndarray) -> np.ndarray:
+    return np.asarray([*names, NOISE_NAME], dtype=object)[labels]  # noise is -1 and finds the last
 
 
 def _named(names: tuple[str, ...], codes: np.ndarray) -> np.ndarray:

@@ -6,13 +6,17 @@ Fitted to measurements on two cores of a cloud machine (2.4 GHz class) with the 
 """
 
 from core.config import (
+    AgglomerativeConfig,
     ClusterConfig,
+    GaussianMixtureConfig,
+    HDBSCANConfig,
     KernelPCAConfig,
     KMeansConfig,
     PCAConfig,
     ProjectionConfig,
     ReductionConfig,
     ReductionMethod,
+    SpectralConfig,
     TruncatedSVDConfig,
     TSNEConfig,
     UMAPConfig,
@@ -52,6 +56,17 @@ def _neighbours(n: int, d: int) -> float:
 def _clustering(config: ClusterConfig, n: int, d: int) -> float:
     method = config.method
     dims = {"latents": d, "reduced": d, "projection": min(d, 3)}[config.on]
+    if isinstance(method, GaussianMixtureConfig):
+        one = dims**2 * 7e-10 if method.covariance in ("full", "tied") else dims * 2e-9
+        return 0.1 + method.n_init * 30 * n * method.n_clusters * one
+    if isinstance(method, HDBSCANConfig):
+        return 0.05 + 2e-9 * n * n * dims
+    if isinstance(method, SpectralConfig):
+        return 0.1 + _neighbours(n, dims) + n * method.n_clusters * 1.5e-5
+    if isinstance(method, AgglomerativeConfig):
+        if method.graph_neighbors is None:
+            return 0.05 + 4.5e-8 * n * n
+        return 0.1 + _neighbours(n, dims) + n * 1.2e-4 + 1.5e-8 * n * n
     if isinstance(method, KMeansConfig):
         return 0.05 + method.n_init * 40 * n * method.n_clusters * (5 + dims) * 1e-10
     return 0.05 + method.n_init * 40 * min(n, method.batch_size) * method.n_clusters * (5 + dims) * 1e-10

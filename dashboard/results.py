@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from core import checkpoints, keys, pipeline, report, sheets, stages, timing
+from core import checkpoints, clustering, keys, pipeline, report, sheets, stages, timing
 from core.config import (
     AnalysisConfig,
     ClusterConfig,
@@ -49,6 +49,7 @@ from core.store import Store
 T = TypeVar("T")
 MOST_COMPONENTS = 200
 LIVE_SECONDS = 2.0  # what is predicted to take longer never blocks a page
+ASK_SECONDS = 10.0  # clusters that are predicted to take longer are made when asked for
 
 
 @dataclass(frozen=True)
@@ -232,6 +233,7 @@ def _clustered(plan: Plan, here: Results) -> Look:
     key = keys.clustering_key(on.key, plan.cluster)
     n, d = stages.coordinates_of(on.value).shape
     seconds = timing.predict_seconds(plan.cluster, n, d)
+    clustering.check_size(plan.cluster.method, n)
     if not store().has("clustering", key) and seconds > LIVE_SECONDS:
         return Look(plan, here, "clustering", seconds)
     here = replace(here, clustering=_clustering(key, on, plan.cluster), on=plan.cluster.on)

@@ -13,7 +13,15 @@ from typing import Any
 
 from core import checkpoints, recipes
 from core.architectures import architecture
-from core.cli.parser import CLUSTERINGS, LAYERS, PROJECTIONS, REDUCTIONS, TRAINING, flag_of
+from core.cli.parser import (
+    CLUSTERINGS,
+    LAYERS,
+    OTHER_FLAGS,
+    PROJECTIONS,
+    REDUCTIONS,
+    TRAINING,
+    flag_of,
+)
 from core.config import (
     AutoencoderConfig,
     ClassifierConfig,
@@ -21,6 +29,10 @@ from core.config import (
     ModelConfig,
     ProjectionConfig,
     ReductionConfig,
+    clusters_of,
+    seed_of,
+    with_clusters,
+    with_seed,
 )
 from core.errors import ConfigError
 from core.images import SAMPLES, ImageSet, Source, parse_source
@@ -177,14 +189,26 @@ def _method(args: argparse.Namespace, recipe: Recipe) -> Any:
     base: Any = recipe.cluster.method
     if args.cluster_method is not None and not isinstance(base, CLUSTERINGS[args.cluster_method]):
         base = CLUSTERINGS[args.cluster_method]()
+    own = {field.name for field in dataclasses.fields(base)} - set(OTHER_FLAGS)
+    name_of = next(name for name, cls in CLUSTERINGS.items() if isinstance(base, cls))
+    for name in _given(args, _names(CLUSTERINGS.values()) - set(OTHER_FLAGS)):
+        if name not in own:
+            raise ConfigError(f"{flag_of(name)} is not a setting of --cluster-method {name_of}.")
+    for name in ("clusters", "ensemble_clusters"):
+        if getattr(args, name, None) is not None and clusters_of(base) is None:
+            raise ConfigError(
+                f"{flag_of(name)} is not a setting of --cluster-method {name_of}; it finds the number itself."
+            )
     if args.clusters is not None:  # its range is checked here, before anything is read
-        base = replace(base, n_clusters=args.clusters)
-    return _seeded(base, args)
+        base = with_clusters(base, args.clusters)
+    return _seeded(_made(base, args, without=OTHER_FLAGS), args)
 
 
 def _others(args: argparse.Namespace, made: Plan) -> Iterable[Plan]:
     """Return one more plan for each seed, model, reduction and k that `--ensemble-…` names."""
     for seed in getattr(args, "ensemble_seeds", None) or ():
+        if not _random(made):
+            raise ConfigError("--ensemble-seeds changes nothing here: neither the model nor the clusters are random.")
         yield reseeded(made, seed)
     for name in getattr(args, "ensemble_models", None) or ():
         path = Path(name).expanduser()
@@ -198,7 +222,7 @@ def _others(args: argparse.Namespace, made: Plan) -> Iterable[Plan]:
         on = made.cluster.on if made.cluster.on != "latents" else "reduced"  # else it would change nothing
         yield replace(made, reduction=replace(made.reduction, method=method), cluster=replace(made.cluster, on=on))
     for k in getattr(args, "ensemble_clusters", None) or ():
-        yield replace(made, cluster=replace(made.cluster, method=replace(made.cluster.method, n_clusters=k)))
+        yield replace(made, cluster=replace(made.cluster, method=with_clusters(made.cluster.method, k)))
 
 
 def reseeded(made: Plan, seed: int) -> Plan:
@@ -208,8 +232,14 @@ def reseeded(made: Plan, seed: int) -> Plan:
         ref = replace(ref, training=replace(ref.training, seed=seed))
     projection: Any = made.projection
     projection = replace(projection, seed=seed) if hasattr(projection, "seed") else projection
-    cluster = replace(made.cluster, method=replace(made.cluster.method, seed=seed))
+    cluster = replace(made.cluster, method=with_seed(made.cluster.method, seed))
     return replace(made, model=ref, projection=projection, cluster=cluster, others=())
+
+
+def _random(made: Plan) -> bool:
+    """Say whether another seed can give a plan other clusters."""
+    of_map = made.cluster.on == "projection" and hasattr(made.projection, "seed")
+    return isinstance(made.model, TrainSpec) or of_map or seed_of(made.cluster.method) is not None
 
 
 def _names(classes: Iterable[type]) -> set[str]:

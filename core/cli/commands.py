@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from core import checkpoints, compare, known, pipeline, plans, report, review, stages, tables
+from core import checkpoints, clustering, compare, known, pipeline, plans, report, review, stages, tables
 from core.architectures import ARCHITECTURES
 from core.cli import arguments, outputs
 from core.cli.bars import Bars
@@ -210,6 +210,8 @@ def _results(args: argparse.Namespace, bars: Bars, upto: StageName) -> tuple[Sto
     _name_skipped(images.value)
     plan = arguments.plan(args, recipe, source, images.value)
     pipeline.attached(Results(images), plan)  # says what is wrong with them before anything long is begun
+    if upto == "clustering":
+        clustering.check_size(plan.cluster.method, len(images.value))
     results = pipeline.run(store, plan, upto, bars, device)
     return store, recipe, plan, pipeline.attached(replace(results, images=images), plan)
 

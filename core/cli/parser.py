@@ -13,13 +13,17 @@ from typing import Any
 
 from core.architectures import ARCHITECTURES, DEFAULT
 from core.config import (
+    AgglomerativeConfig,
     AutoencoderConfig,
     ClassifierConfig,
     ClusterOn,
+    GaussianMixtureConfig,
+    HDBSCANConfig,
     KernelPCAConfig,
     KMeansConfig,
     MiniBatchKMeansConfig,
     PCAConfig,
+    SpectralConfig,
     TrainingConfig,
     TruncatedSVDConfig,
     TSNEConfig,
@@ -29,7 +33,19 @@ from core.recipes import RECIPES
 
 PROJECTIONS = {"pca": PCAConfig, "kernel-pca": KernelPCAConfig, "tsne": TSNEConfig, "umap": UMAPConfig}
 REDUCTIONS = {"none": None, "pca": PCAConfig, "kernel-pca": KernelPCAConfig, "svd": TruncatedSVDConfig}
-CLUSTERINGS = {"kmeans": KMeansConfig, "minibatch": MiniBatchKMeansConfig}
+CLUSTERINGS = {
+    "kmeans": KMeansConfig,
+    "minibatch": MiniBatchKMeansConfig,
+    "gaussian-mixture": GaussianMixtureConfig,
+    "agglomerative": AgglomerativeConfig,
+    "hdbscan": HDBSCANConfig,
+    "spectral": SpectralConfig,
+}
+OTHER_FLAGS = (
+    "n_clusters",
+    "seed",
+    "batch_size",
+)  # --clusters, and flags that mean more than clusters
 EXPORTS = ("html", "predictions", "table", "latents", "model")
 TRAINING = (AutoencoderConfig, TrainingConfig)
 LAYERS = ("architecture", "encoder", "decoder")
@@ -146,6 +162,7 @@ def _mapping(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("clusters")
     group.add_argument("--clusters", type=int, metavar="K", help="number of clusters (that of the classes, or 10)")
     group.add_argument("--cluster-method", choices=list(CLUSTERINGS), help="(kmeans)")
+    _settings(group, CLUSTERINGS.values(), without=OTHER_FLAGS)
     group.add_argument("--cluster-on", choices=typing.get_args(ClusterOn), help="(latents)")
     group.add_argument(
         "--known", metavar="WHAT", help="labels known beforehand: first:5=0, labels, or a CSV of id,label"
@@ -172,6 +189,12 @@ def _overwrite(command: argparse.ArgumentParser) -> None:
 def _settings(group: Any, classes: Iterable[type], without: Iterable[str] = ()) -> None:
     """Add a flag for each setting of these configs; one flag serves all that have a setting of this name."""
     added = set(without)
+    defaults: dict[str, list[str]] = {}
+    for cls in classes:
+        for field in dataclasses.fields(cls):
+            default = "automatic" if field.default is None else str(field.default)
+            if default not in defaults.setdefault(field.name, []):
+                defaults[field.name].append(default)
     for cls in classes:
         hints = typing.get_type_hints(cls)
         for field in dataclasses.fields(cls):
@@ -180,13 +203,13 @@ def _settings(group: Any, classes: Iterable[type], without: Iterable[str] = ()) 
             added.add(field.name)
             kind = hints[field.name]
             choices = typing.get_args(kind) if typing.get_origin(kind) is typing.Literal else None
-            default = "automatic" if field.default is None else field.default
+            told = f"({', '.join(defaults[field.name])})"
             if kind is bool:
-                group.add_argument(flag_of(field.name), action=argparse.BooleanOptionalAction, help=f"({default})")
+                group.add_argument(flag_of(field.name), action=argparse.BooleanOptionalAction, help=told)
                 continue
-            number = None if choices else (int if kind is int else _number)
+            number = None if choices else (int if kind in (int, int | None) else _number)
             several = 3 if typing.get_origin(kind) is tuple else None
-            group.add_argument(flag_of(field.name), type=number, choices=choices, nargs=several, help=f"({default})")
+            group.add_argument(flag_of(field.name), type=number, choices=choices, nargs=several, help=told)
 
 
 def flag_of(name: str) -> str:

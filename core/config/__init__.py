@@ -4,7 +4,24 @@ What is here goes into store keys. Device, threads and callbacks say how and not
 """
 
 from core.config.analyses import AnalysisConfig
-from core.config.clusters import ClusterConfig, ClusterMethod, ClusterOn, KMeansConfig, MiniBatchKMeansConfig
+from core.config.clusters import (
+    AgglomerativeConfig,
+    ClusterConfig,
+    ClusterMethod,
+    ClusterOn,
+    Covariance,
+    GaussianMixtureConfig,
+    HDBSCANConfig,
+    KMeansConfig,
+    Linkage,
+    MiniBatchKMeansConfig,
+    Selection,
+    SpectralConfig,
+    clusters_of,
+    seed_of,
+    with_clusters,
+    with_seed,
+)
 from core.config.maps import (
     Init,
     Kernel,
@@ -32,17 +49,22 @@ from core.config.networks import (
 from core.config.plain import from_json, to_json
 
 __all__ = [
+    "AgglomerativeConfig",
     "AnalysisConfig",
     "AutoencoderConfig",
     "ClassifierConfig",
     "ClusterConfig",
     "ClusterMethod",
     "ClusterOn",
+    "Covariance",
+    "GaussianMixtureConfig",
+    "HDBSCANConfig",
     "Init",
     "KMeansConfig",
     "Kernel",
     "KernelPCAConfig",
     "LayersConfig",
+    "Linkage",
     "Loss",
     "Metric",
     "MiniBatchKMeansConfig",
@@ -52,12 +74,18 @@ __all__ = [
     "ProjectionConfig",
     "ReductionConfig",
     "ReductionMethod",
+    "Selection",
+    "SpectralConfig",
     "TSNEConfig",
     "TrainingConfig",
     "TruncatedSVDConfig",
     "UMAPConfig",
     "ValueRange",
+    "clusters_of",
     "from_json",
     "latent_shape",
+    "seed_of",
     "to_json",
+    "with_clusters",
+    "with_seed",
 ]

@@ -4,7 +4,15 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from core.config.clusters import ClusterConfig, KMeansConfig, MiniBatchKMeansConfig
+from core.config.clusters import (
+    AgglomerativeConfig,
+    ClusterConfig,
+    GaussianMixtureConfig,
+    HDBSCANConfig,
+    KMeansConfig,
+    MiniBatchKMeansConfig,
+    SpectralConfig,
+)
 from core.config.maps import KernelPCAConfig, PCAConfig, ReductionConfig, TruncatedSVDConfig, TSNEConfig, UMAPConfig
 from core.config.networks import AutoencoderConfig, ClassifierConfig, LayersConfig, TrainingConfig
 from core.errors import ConfigError
@@ -20,6 +28,10 @@ CLASSES: tuple[type, ...] = (
     UMAPConfig,
     KMeansConfig,
     MiniBatchKMeansConfig,
+    GaussianMixtureConfig,
+    AgglomerativeConfig,
+    HDBSCANConfig,
+    SpectralConfig,
     ReductionConfig,
     ClusterConfig,
     ClassifierConfig,

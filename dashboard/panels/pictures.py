@@ -5,6 +5,7 @@ import pandas as pd
 import streamlit as st
 
 from core import export, report, tables
+from core.clustering import name_of
 from core.figures import Category, Column
 from core.plans import Results, some
 from dashboard import chosen, components, state
@@ -62,7 +63,7 @@ def _take_away(shown: Results, rows: np.ndarray) -> None:
         return tables.table(shown).iloc[rows]
 
     def packed() -> bytes:
-        clusters = [f"cluster {i}" for i in some(shown.clustering).value.labels[rows]]
+        clusters = [name_of(i) for i in some(shown.clustering).value.labels[rows]]
         return export.pictures_zip(
             images.x[rows], [images.ids[i] for i in rows], clusters, tables.csv(chosen_table())
         )
@@ -92,7 +93,7 @@ def item(shown: Results, row: int, parts: tuple[str, ...], column: Column | None
     if images.y is not None and images.y[row] >= 0:
         told.append(f"label {images.classes[int(images.y[row])]}")
     if shown.clustering is not None:
-        told.append(f"cluster {shown.clustering.value.labels[row]}")
+        told.append(name_of(shown.clustering.value.labels[row]))
     text += [" · ".join(told)] if told else []
     if column is not None and column.title not in ("Label", "Cluster"):
         text.append(f"{column.title} {_written(column, row)}")

@@ -9,7 +9,6 @@ import streamlit as st
 from core import architectures
 from core.config import (
     KernelPCAConfig,
-    MiniBatchKMeansConfig,
     PCAConfig,
     ReductionConfig,
     TruncatedSVDConfig,
@@ -20,7 +19,7 @@ from core.images import ImageSet, parts_of
 from core.plans import ModelRef, TrainedClassifier, TrainSpec
 from core.recipes import RECIPES, Recipe, spec_for
 from dashboard import state
-from dashboard.sidebar import images
+from dashboard.sidebar import clusters, images
 
 OWN = "none"
 
@@ -86,12 +85,9 @@ def _apply(key: str, opened: images.Opened) -> None:
 def settings(recipe: Recipe) -> Mapping[str, Any]:
     """Return what the widgets of the sidebar show for a recipe, by setting."""
     found: dict[str, Any] = _reduction(recipe.reduction) | _map(recipe.projection)
-    method = recipe.cluster.method
     found |= {
         "on": recipe.cluster.on,
-        "cluster.method": "MiniBatchKMeans" if isinstance(method, MiniBatchKMeansConfig) else "KMeans",
-        "n_init": method.n_init,
-        "cluster.seed": method.seed,
+        **clusters.settings(recipe.cluster.method),
         "known": "all",
         "ensemble.seeds": 0,
         "ensemble.models": [],

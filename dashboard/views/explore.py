@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from core import figures, report
+from core import clustering, figures, report
 from core.config import PCAConfig, ProjectionConfig, ReductionConfig
 from core.errors import ConfigError, DataError
 from core.figures import MapSpec
@@ -191,7 +191,8 @@ def _job(scene: Scene) -> Job | None:
     if scene.missing is None:
         return None
     job = results.job_for(scene.plan, scene.missing)
-    if job is None and (scene.seconds <= results.LIVE_SECONDS or scene.missing != "projection"):
+    limit = {"projection": results.LIVE_SECONDS, "clustering": results.ASK_SECONDS}.get(scene.missing, math.inf)
+    if job is None and scene.seconds <= limit:
         return results.jobs().start(scene.plan, scene.missing)
     return job
 
@@ -270,22 +271,27 @@ def _moved(view: Any) -> None:
 
 
 def _meanwhile(scene: Scene) -> str:
-    same = type(scene.drawn) is type(scene.plan.projection)
+    same = scene.missing == "clustering" or type(scene.drawn) is type(scene.plan.projection)
     return "the map shown before" if same else f"{report.title_of(scene.drawn)} meanwhile"
+
+
+def _title(scene: Scene) -> str:
+    if scene.missing == "clustering":
+        return clustering.title_of(scene.plan.cluster.method)
+    return report.title_of(scene.plan.projection)
 
 
 def _pending(scene: Scene, job: Job | None) -> Results:
     """Say what is missing and how to get it; return what to draw meanwhile, which is the map as it forms."""
     if job is None:
         text, button = st.columns([7, 1], vertical_alignment="center")
-        title = report.title_of(scene.plan.projection)
         text.info(
-            f"{title} with these settings takes about {components.duration(scene.seconds)} here. "
+            f"{_title(scene)} with these settings takes about {components.duration(scene.seconds)} here. "
             f"Below is {_meanwhile(scene)}.",
             icon=":material/hourglass_empty:",
         )
         if button.button("Run", type="primary", icon=":material/play_arrow:", width="stretch", key="run"):
-            results.jobs().start(scene.plan, "projection")
+            results.jobs().start(scene.plan, scene.missing or "projection")
             st.rerun()
         return scene.shown
     if job.state == "done":
@@ -294,6 +300,8 @@ def _pending(scene: Scene, job: Job | None) -> Results:
         components.job_ended(job)
         return scene.shown
     components.job_progress(job)
+    if scene.missing == "clustering" and scene.seconds > results.LIVE_SECONDS:
+        st.caption(f"{_title(scene)} takes about {components.duration(scene.seconds)} here.")
     coordinates = (job.preview or {}).get("coordinates")
     if coordinates is None or scene.shown.projection is None:
         return scene.shown
