@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 
 from core import export, figures, quality, review, sheets
-from core.clustering import NOISE_NAME, Clustering
+from core.clustering import NOISE_NAME
 from core.config import KernelPCAConfig, PCAConfig, ProjectionConfig, TSNEConfig
 from core.errors import ConfigError
 from core.figures import Category, Column, MapSpec, Number

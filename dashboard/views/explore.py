@@ -17,7 +17,19 @@ from core.jobs import Job
 from core.plans import Plan, Results, StageName, TrainSpec, some
 from core.projection import Projection
 from core.selection import Pick, picked
-from dashboard import beside, chosen, components, learning, offers, results, saved, sessions, state, takeaway
+from dashboard import (
+    beside,
+    chosen,
+    components,
+    learning,
+    offers,
+    results,
+    reviewing,
+    saved,
+    sessions,
+    state,
+    takeaway,
+)
 from dashboard.panels import charts, matrix, neighbours, pictures, sweep, table, toolbar, walks
 from dashboard.scatter import scatter
 from dashboard.sidebar import clusters, display, images, maps, models, recipe
@@ -203,6 +215,10 @@ def _area(scene: Scene, drawing: display.Display, job_name: str | None) -> None:
     shown = scene.shown
     if scene.missing is not None:
         shown = _pending(scene, job)
+    shown = reviewing.attached(shown)
+    problem = state.taken(reviewing.PROBLEM)
+    if problem:
+        st.error(components.plain(problem), icon=":material/error:")
     others = beside.found(scene.beside, shown)
     company = beside.company(shown, others) if beside.fading() or beside.lines() else None
     within = chosen.scope(shown.images.value)
@@ -251,13 +267,10 @@ def _area(scene: Scene, drawing: display.Display, job_name: str | None) -> None:
         if others:
             beside.draw(others, places[1:], spec_of, shown, pick, options)
     with panels_place:
-        name = st.segmented_control(
-            "Panel",
-            tuple(PANELS),
-            format_func=lambda name: matrix.title(name, shown),
-            key=state.setting("panel", next(iter(PANELS)), PANELS),
-            label_visibility="collapsed",
-        )
+        name = st.pills(
+            "Panel", tuple(PANELS), format_func=lambda name: matrix.title(name, shown),
+            key=state.setting("panel", next(iter(PANELS)), PANELS), label_visibility="collapsed",
+        )  # fmt: skip
         PANELS[name or next(iter(PANELS))](shown)
     takeaway.pictures_panel(scene.shown)
     sessions.write_address()
