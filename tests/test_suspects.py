@@ -111,6 +111,10 @@ def test_the_score_is_the_weighted_mean_and_the_order_follows_the_weights():
 def test_equal_scores_stay_in_order_of_rows():
     parts = found(clusters=CLUSTERS, confidence=np.array([0.5, 0.2, 0.5, 0.2, 0.5, 0.5]))
     assert rank(parts, only(consensus=1)).order.tolist() == [1, 3, 0, 2, 4, 5]
+    latents, y = blobs(300)
+    parts = found(latents, clusters=y, confidence=np.tile([0.5, 0.2, 0.5], 100))
+    expected = [*range(1, 300, 3), *(row for row in range(300) if row % 3 != 1)]
+    assert rank(parts, only(consensus=1)).order.tolist() == expected
 
 
 def test_without_labels_there_are_no_parts_or_words_of_labels():
@@ -134,6 +138,15 @@ def test_images_without_a_label_or_in_no_cluster_are_not_ranked_by_their_groups(
     assert result.suggested[2] == 0  # what is near it
     noise = rank(found(clusters=np.array([0, 0, -1, 1, 1, 1])))
     assert (noise.order[-1], noise.suggested[2]) == (2, 0)
+
+
+def test_an_image_without_a_label_gets_a_suggestion_even_where_the_parts_are_at_odds():
+    # The nearest centroid is that of 5 and 13, the only neighbour is of 10.5 and 29.5.
+    latents = np.array([[5.0], [13.0], [10.5], [29.5], [11.0]], np.float32)
+    parts = found(latents, 1, labels=np.array([0, 0, 1, 1, -1]))
+    assert (parts.rivals["margin"][4], parts.rivals["neighbours"][4]) == (0, 1)
+    assert rank(parts, only(margin=1, neighbours=1)).suggested[4] == 0
+    assert rank(parts, only(margin=1, neighbours=1.5)).suggested[4] == 1
 
 
 @pytest.mark.parametrize("arrays", [{"labels": np.zeros(6, int)}, {"clusters": np.zeros(6, int)}, {}])
