@@ -103,6 +103,14 @@ def test_the_same_undo_from_two_tabs_counts_once(path):
     assert (list(review.current), review.refused, review.done["Ann"]) == ([0], 1, (review.current[0].group,))
 
 
+def test_an_undo_of_what_was_not_the_last_action_does_not_count(path):
+    review = corrections.decide(path, Review(), [relabel(0, "7")], "Ann")
+    review = corrections.decide(path, review, [relabel(1, "7")], "Ann")
+    review_log.append(path, [reversal_record("undo", review.done["Ann"][0], "Ann")])
+    review = corrections.load(path, review)
+    assert (list(review.current), review.refused) == ([0, 1], 1)
+
+
 def test_two_tabs_see_each_others_decisions_by_reading_what_is_new(path):
     one = corrections.decide(path, Review(), [relabel(0, "7")], "Ann")
     other = corrections.decide(path, Review(), [relabel(1, "8")], "Bob")

@@ -66,6 +66,15 @@ def test_a_chain_of_small_steps_does_not_become_one_group():
     assert len(found) > 30
 
 
+def test_stars_are_taken_by_the_links_that_are_left():
+    # a has most; of b's four then only one is left, so that c, with three, comes before it.
+    a, b, c = 10, 11, 12
+    around = {a: {1, 2, 3, 4, 5}, b: {1, 2, 3, 6}, c: {6, 7, 8}}
+    for row in range(1, 9):
+        around[row] = {centre for centre in (a, b, c) if row in around[centre]}
+    assert duplicates._split(around) == [[a, 1, 2, 3, 4, 5], [c, 6, 7, 8], [b]]
+
+
 def test_all_images_identical_are_one_group_and_all_different_none():
     x, z = flat(*[7] * 20)
     graph = neighbours.graph(z, 3)

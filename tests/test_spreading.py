@@ -121,6 +121,25 @@ def test_the_next_image_is_uncertain_and_represents_many_and_the_same_every_time
         spreading.suggest(graph, spreading.spread(graph, labels, 2), labels, 0)
 
 
+def test_a_middle_is_suggested_before_its_rim_and_what_is_beside_a_label_last():
+    # 0 - 1 - 2 is a chain with both ends labelled; 3, 4, 5 and 6 are joined to 7 and no label reaches them.
+    rows = np.array([1, 0, 1, 7, 7, 7, 7, 3], np.int32)[:, None]
+    graph, labels = Graph(rows, np.ones((8, 1), np.float32)), given(8, r0=0, r2=1)
+    found = spreading.suggest(graph, spreading.spread(graph, labels, 2), labels, 6)
+    assert (found.rows[0], found.reach[0], found.uncertainty[0]) == (7, 4, 1)
+    assert found.rows.tolist() == [7, 1, 3, 4, 5, 6]  # 1 reaches two, 3 to 6 one each
+    labels[1] = 0
+    labels[0] = labels[2] = -1
+    assert spreading.suggest(graph, spreading.spread(graph, labels, 2), labels, 1).rows.tolist() == [7]
+
+
+def test_an_image_beside_a_label_waits_for_one_that_reaches_fewer():
+    rows = np.array([1, 0, 1, 4, 3], np.int32)[:, None]
+    graph, labels = Graph(rows, np.ones((5, 1), np.float32)), given(5, r0=0, r2=1)
+    found = spreading.suggest(graph, spreading.spread(graph, labels, 2), labels, 3)
+    assert (found.rows.tolist(), found.reach.tolist()) == ([3, 1, 4], [1, 2, 1])
+
+
 def test_suggestions_lie_apart_while_there_is_room():
     graph = neighbours.graph(np.arange(40, dtype=np.float32)[:, None], 2)
     labels = given(40, r0=0, r39=1)
