@@ -5,22 +5,30 @@ import json
 import pytest
 
 from core.config import (
+    AgglomerativeConfig,
     AutoencoderConfig,
     ClassifierConfig,
     ClusterConfig,
+    GaussianMixtureConfig,
+    HDBSCANConfig,
     KernelPCAConfig,
     KMeansConfig,
     LayersConfig,
     MiniBatchKMeansConfig,
     PCAConfig,
     ReductionConfig,
+    SpectralConfig,
     TrainingConfig,
     TruncatedSVDConfig,
     TSNEConfig,
     UMAPConfig,
+    clusters_of,
     from_json,
     plain,
+    seed_of,
     to_json,
+    with_clusters,
+    with_seed,
 )
 from core.errors import ConfigError
 
@@ -36,6 +44,10 @@ EXAMPLES = [
     UMAPConfig(n_neighbors=2, min_dist=0.0, metric="manhattan"),
     KMeansConfig(n_clusters=1),
     MiniBatchKMeansConfig(batch_size=1),
+    GaussianMixtureConfig(n_clusters=2, covariance="tied", reg_covar=1e-3),
+    AgglomerativeConfig(n_clusters=4, graph_neighbors=8),
+    HDBSCANConfig(min_cluster_size=5, min_samples=2, cluster_selection_method="leaf"),
+    SpectralConfig(n_clusters=3, graph_neighbors=4, seed=9),
     ReductionConfig(standardize=True, method=KernelPCAConfig(n_components=4)),
     ClusterConfig(method=MiniBatchKMeansConfig(n_clusters=3), on="projection"),
 ]
@@ -75,6 +87,30 @@ REFUSED = [
     (KMeansConfig, {"n_clusters": 0}, "n_clusters 0 must be at least 1."),
     (KMeansConfig, {"n_init": 0}, "n_init 0 must be between 1 and 1000."),
     (MiniBatchKMeansConfig, {"batch_size": 0}, "batch_size 0 must be at least 1."),
+    (
+        GaussianMixtureConfig,
+        {"covariance": "round"},
+        "covariance 'round' must be one of full, tied, diag, spherical.",
+    ),
+    (GaussianMixtureConfig, {"reg_covar": 0.0}, "reg_covar 0.0 must be greater than 0."),
+    (GaussianMixtureConfig, {"reg_covar": 2.0}, "reg_covar 2.0 must be between 0 and 1."),
+    (
+        AgglomerativeConfig,
+        {"linkage": "centroid"},
+        "linkage 'centroid' must be one of ward, average, complete, single.",
+    ),
+    (AgglomerativeConfig, {"graph_neighbors": 1}, "graph_neighbors 1 must be between 2 and 1000."),
+    (
+        AgglomerativeConfig,
+        {"linkage": "single", "graph_neighbors": 5},
+        "graph_neighbors is for ward linkage; with single leave it out.",
+    ),
+    (HDBSCANConfig, {"min_cluster_size": 1}, "min_cluster_size 1 must be at least 2."),
+    (HDBSCANConfig, {"min_samples": 0}, "min_samples 0 must be at least 1."),
+    (HDBSCANConfig, {"cluster_selection_method": "all"}, "cluster_selection_method 'all' must be one of eom, leaf."),
+    (SpectralConfig, {"graph_neighbors": 1001}, "graph_neighbors 1001 must be between 2 and 1000."),
+    (SpectralConfig, {"n_clusters": 0}, "n_clusters 0 must be at least 1."),
+    (ClusterConfig, {"method": TSNEConfig()}, "TSNEConfig is not a clustering."),
     (ReductionConfig, {"method": TSNEConfig()}, "TSNEConfig cannot be the first reduction."),
     (ClusterConfig, {"on": "pixels"}, "on 'pixels' must be one of latents, reduced, projection."),
 ]
@@ -124,6 +160,15 @@ def test_json_is_checked_like_a_call(cls, settings, sentence):
 def test_json_with_unknown_types_and_settings_is_refused(values, words):
     with pytest.raises(ConfigError, match=words):
         from_json(values)
+
+
+def test_a_clustering_that_takes_no_number_or_no_seed_stays_as_it_is():
+    assert (clusters_of(KMeansConfig(4)), seed_of(KMeansConfig(seed=2))) == (4, 2)
+    assert with_seed(with_clusters(SpectralConfig(), 5), 6) == SpectralConfig(5, seed=6)
+    assert (clusters_of(AgglomerativeConfig(7)), seed_of(AgglomerativeConfig())) == (7, None)
+    assert with_seed(AgglomerativeConfig(7), 1) == AgglomerativeConfig(7)
+    assert (clusters_of(HDBSCANConfig()), seed_of(HDBSCANConfig())) == (None, None)
+    assert with_seed(with_clusters(HDBSCANConfig(9), 3), 3) == HDBSCANConfig(9)
 
 
 def test_configs_cannot_be_changed():

@@ -62,6 +62,25 @@ def test_a_member_with_fewer_clusters_votes_too():
     np.testing.assert_allclose(found.confidence, [1, 1, 1, 1, 1, 2 / 3])
 
 
+def test_noise_is_voted_for_as_a_cluster_is():
+    first = np.array([0, 0, 0, 1, 1, -1], np.int32)
+    second = np.array([1, 1, -1, 0, 0, -1], np.int32)  # the same groups under other numbers, one image more is noise
+    third = np.array([0, 0, 0, 1, -1, 1], np.int32)
+    found = ensemble.combine([first, second, third])
+    np.testing.assert_array_equal(found.labels, first)
+    np.testing.assert_allclose(found.confidence, [1, 1, 2 / 3, 1, 2 / 3, 2 / 3])
+    assert found.k == 2
+    assert found.agreement[0, 0] == 1 > found.agreement[0, 1]
+
+
+def test_clusters_of_what_is_noise_elsewhere_become_noise():
+    reference = np.array([0, 0, 0, -1, -1, -1], np.int32)
+    np.testing.assert_array_equal(ensemble.align(np.array([1, 1, 1, 0, 0, 0]), reference), reference)
+    np.testing.assert_array_equal(ensemble.align(np.array([0, 0, -1, 0, -1, -1]), reference), [0, 0, -1, 0, -1, -1])
+    np.testing.assert_array_equal(ensemble.align(np.full(6, -1), reference), np.full(6, -1))
+    np.testing.assert_array_equal(ensemble.align(A, np.full(6, -1)), np.full(6, -1))
+
+
 def test_noisy_copies_vote_the_noise_away(rng):
     truth = np.repeat(np.arange(4), 50)
     members = []
@@ -82,6 +101,8 @@ def test_what_cannot_be_combined():
     with pytest.raises(DataError, match=r"runs are of \[5, 6\] images"):
         ensemble.combine([A, A[:5]])
     with pytest.raises(DataError, match="numbered from 0"):
-        ensemble.combine([A, A - 1])
+        ensemble.combine([A, A - 2])
+    with pytest.raises(ConfigError, match="nothing but noise"):
+        ensemble.combine([np.full(6, -1), np.full(6, -1)])
     with pytest.raises(DataError):
         ensemble.combine([A[:0], A[:0]])
