@@ -66,6 +66,8 @@ def show(shown: Results) -> None:
             "Images": st.column_config.NumberColumn(help=matching.EXPLANATIONS["support"])
         },
     )  # fmt: skip
+    if (held.majority.of_cluster >= 0).any() and np.isnan(held.majority.precision[held.support > 0]).any():
+        st.caption("A precision of None: no cluster stands for the class.")
     _scores(held)
 
 

@@ -48,7 +48,9 @@ def show(shown: Results) -> None:
         args=(name, suggestion.k),
     ):  # fmt: skip
         st.rerun()  # the slider is not in this fragment
-    st.plotly_chart(_figure(found, suggestion), key="sweep.curves", theme="streamlit", config={"displaylogo": False})
+    st.plotly_chart(
+        _figure(found, suggestion), key="sweep.curves", theme="streamlit", config={"displayModeBar": False}
+    )
     if found.fitted < found.n:
         st.caption(f"Clustered were {found.fitted:,} of the {found.n:,} images, drawn at random.")
     if found.note:
@@ -73,7 +75,7 @@ def _figure(found: Sweep, suggestion: Suggestion) -> Any:
     from plotly.subplots import make_subplots
 
     blue, orange = palettes.categorical(6)[0], palettes.categorical(6)[5]
-    figure = make_subplots(rows=2, cols=3, subplot_titles=list(CURVES.values()), vertical_spacing=0.2)
+    figure = make_subplots(rows=2, cols=3, subplot_titles=list(CURVES.values()), vertical_spacing=0.25)
     at = found.ks == suggestion.k
     for place, name in enumerate(CURVES):
         values = getattr(found, name)
@@ -95,6 +97,8 @@ def _figure(found: Sweep, suggestion: Suggestion) -> Any:
             **where,
         )  # fmt: skip
         figure.add_vline(suggestion.k, line={"dash": "dash", "width": 1, "color": orange}, **where)
-    figure.update_layout(height=430, showlegend=False, margin={"l": 10, "r": 10, "t": 40, "b": 10})
-    figure.update_xaxes(title_text="k", tickformat="d")
+    figure.update_layout(height=460, showlegend=False, margin={"l": 10, "r": 10, "t": 40, "b": 10})
+    figure.update_xaxes(tickformat="d")
+    figure.update_xaxes(title_text="k", row=2)
+    figure.update_xaxes(title_text="k", row=1, col=3)
     return figure
