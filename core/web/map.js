@@ -29,7 +29,7 @@ function mountMap(root, options) {
   message.className = "ee-message";
   message.textContent = "Drawing the map …";
   root.classList.add("ee-map");
-  const sheets = sheetLoader((page) => options.sheet(page));
+  const sheets = options.sheets ?? sheetLoader((page) => options.sheet(page));
   const card = hoverCard(sheets);
   const layer = pictureLayer(plot, sheets);
   const lasso3d = screenLasso(plot, (pick) => select({ ...pick, hidden: hiddenGroups(plot, shown) }));
