@@ -162,7 +162,7 @@ function searchBox(columns, history, changed) {
 /** The list of all groups of all columns; one that is chosen is selected. */
 function groupList(columns, pick) {
   const list = document.getElementById("group");
-  list.append(new Option("Select a group …", ""));
+  list.append(new Option("Group …", ""));
   columns.forEach((column, k) => {
     if (!column.names) return;
     const part = document.createElement("optgroup");
