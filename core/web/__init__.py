@@ -40,7 +40,11 @@ def style() -> str:
 
 def offline_page() -> tuple[str, str, str]:
     """Return an exported page's HTML, with names in double braces where parts go in, its JavaScript and its CSS."""
-    return _read("page.html"), "\n".join(map(_read, (*SCRIPTS, *OFFLINE_SCRIPTS))), _read("map.css") + _read("offline.css")
+    return (
+        _read("page.html"),
+        "\n".join(map(_read, (*SCRIPTS, *OFFLINE_SCRIPTS))),
+        _read("map.css") + _read("offline.css"),
+    )
 
 
 def _read(name: str) -> str:

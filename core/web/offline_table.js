@@ -61,10 +61,15 @@ function orderedPoints(points, column, down) {
   return [...known, ...rest];
 }
 
+/** A letter in small, by way of the capitals that some of them are two of: both ß and ẞ are ss. */
+function fullFold(letter) {
+  return letter.toLowerCase().toUpperCase().toLowerCase();
+}
+
 /** A text without regard to case, as Python's `casefold`. */
 function foldCase(text) {
   if (/^[\0-\x7f]*$/.test(text)) return text.toLowerCase();
-  return Array.from(text, (letter) => (letter === "ı" ? letter : letter.toUpperCase().toLowerCase())).join("");
+  return Array.from(text, (letter) => (letter === "ı" ? letter : fullFold(letter))).join("");
 }
 
 /**

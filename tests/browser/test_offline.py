@@ -1,5 +1,6 @@
 """The exported page as a workbench: selecting, searching, looking and taking away, without a network or Python."""
 
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,12 +91,16 @@ def surely_inside(at, left, top, right, bottom):
     return set(np.flatnonzero(inside).tolist())
 
 
-def clear_box(at, middle, sides):
-    """A box of about these half sides around a place, its edges clear of all dots."""
-    for side in np.arange(*sides):
-        x, y = np.abs(at - middle).T
-        if ((np.abs(x - side) > 2) | (y > side + 4)).all() and ((np.abs(y - side) > 2) | (x > side + 4)).all():
-            return (middle[0] - side, middle[1] - side, middle[0] + side, middle[1] + side)
+def clear_box(at, middle, least=30, most=80):
+    """A box near a place with some dots in it, its edges clear of all."""
+    rng = np.random.default_rng(0)
+    for _ in range(5000):
+        x, y = middle + rng.uniform(-25, 25, 2)
+        w, h = rng.uniform(least, most, 2)
+        dx, dy = np.abs(at - (x, y)).T
+        on_edge = ((np.abs(dx - w) < 2) & (dy < h + 2)) | ((np.abs(dy - h) < 2) & (dx < w + 2))
+        if not on_edge.any() and ((dx < w) & (dy < h)).sum() > 2:
+            return (x - w, y - h, x + w, y + h)
     raise AssertionError("no box is clear of dots")
 
 
@@ -105,13 +110,13 @@ def test_a_lasso_selects_shift_adds_alt_takes_away_and_escape_clears(page, files
     assert "draw around dots" in page.locator("#hint").inner_text()
     at = screens(page, range(N))
     middle = np.median(at, axis=0)
-    first = clear_box(at, middle - (40, 40), (45, 80))
-    second = clear_box(at, middle + (60, 40), (45, 80))
-    inner = clear_box(at, middle - (40, 40), (20, 40))
+    first = clear_box(at, middle - (40, 40))
+    second = clear_box(at, middle + (60, 40))
+    inner = clear_box(at, middle - (40, 40), 15, 50)
     of = [surely_inside(at, *box) for box in (first, second, inner)]
     draw_box(page, *first)
     assert selected(page, "") == len(of[0])
-    assert shown_rows(page, of[0]) == sorted(of[0])
+    assert shown_rows(page, of[0]) == sorted(of[0])[:60]
     assert page.locator("#hint").is_hidden()
     page.keyboard.down("Shift")
     draw_box(page, *second)
@@ -122,15 +127,15 @@ def test_a_lasso_selects_shift_adds_alt_takes_away_and_escape_clears(page, files
     page.keyboard.up("Alt")
     left = (of[0] | of[1]) - of[2]
     assert selected(page, str(len(of[0] | of[1]))) == len(left)
-    assert shown_rows(page, left) == sorted(left)
+    assert shown_rows(page, left) == sorted(left)[:60]
     assert count(page) == f"{len(left)} of 150 selected"
     page.get_by_role("button", name="Invert").click()
     assert shown_rows(page, range(N - len(left))) == sorted(set(range(N)) - left)[:60]
     page.get_by_role("button", name="Undo").click()
     page.get_by_role("button", name="Undo").click()
-    assert shown_rows(page, of[0] | of[1]) == sorted(of[0] | of[1])
+    assert shown_rows(page, of[0] | of[1]) == sorted(of[0] | of[1])[:60]
     page.get_by_role("button", name="Redo").click()
-    assert shown_rows(page, left) == sorted(left)
+    assert shown_rows(page, left) == sorted(left)[:60]
     page.keyboard.press("Escape")
     assert count(page) == "0 of 150 selected" and page.locator("#download").is_disabled()
 
@@ -165,7 +170,7 @@ def test_a_click_selects_one_or_all_within_a_radius_and_hidden_groups_are_left_o
 def test_a_lasso_on_the_screen_of_a_3d_map(page, files):
     show(page, files[3])
     at = screens(page, range(N))
-    box = clear_box(at, np.median(at, axis=0), (40, 90))
+    box = clear_box(at, np.median(at, axis=0))
     inside = surely_inside(at, *box)
     page.locator('[data-attr="lasso3d"], [data-title^="Select what you draw around"]').first.click()
     draw_box(page, *box)
@@ -300,7 +305,8 @@ def test_a_search_is_one_step_in_one_field_or_all(page, files):
 
 def test_letters_are_folded_as_python_folds_them(page, files):
     show(page, files[2])
-    letters = [chr(code) for code in (*range(0x13A0), *range(0x1400, 0x2C00), *range(0xFB00, 0xFB20))]
+    codes = (*range(0x13A0), *range(0x1400, 0x2C00), *range(0xFB00, 0xFB20))
+    letters = [chr(code) for code in codes if unicodedata.category(chr(code)) != "Cn"]  # the browser knows newer ones
     folded = page.evaluate("(letters) => letters.map(foldCase)", letters)
     assert [(a, b) for a, b in zip(letters, folded, strict=True) if a.casefold() != b] == []
 
@@ -310,15 +316,16 @@ def test_a_picture_opens_large_with_every_value_and_its_groups_can_be_selected(p
     search(page, "zebra")
     zebras = np.flatnonzero(LABELS.codes == 1)
     shown_rows(page, zebras)
-    page.locator(".ee-picture").nth(2).click()
-    row = zebras[2]
+    page.locator(".ee-picture").nth(1).click()
+    row = zebras[1]
     page.wait_for_timeout(300)
     check_pixels(page, "#large", row)
     assert page.locator("#large-title").inner_text() == IDS[row]
-    assert page.locator("#large dd").all_inner_texts()[:2] == ["Zebra", str(ERRORS.values[row])]
+    label, error = page.locator("#large dd").all_inner_texts()[:2]
+    assert label == "Zebra" and np.float32(error) == ERRORS.values[row]
     page.keyboard.press("ArrowRight")
     page.wait_for_timeout(300)
-    check_pixels(page, "#large", zebras[3])
+    check_pixels(page, "#large", zebras[2])
     page.keyboard.press("Escape")
     assert page.locator("#large").is_hidden() and count(page) == f"{len(zebras)} of 150 selected"
     page.get_by_role("button", name="Clear").click()
@@ -336,7 +343,7 @@ def test_the_selection_goes_into_a_csv_in_the_order_shown(page, files):
     cats = by_error(np.flatnonzero(LABELS.codes == 2), down=False)
     shown_rows(page, cats)
     with page.expect_download() as waiting:
-        page.get_by_role("button", name="Download").click()
+        page.locator("#download").click()
     assert waiting.value.suggested_filename.endswith(f"-{len(cats)}.csv")
     table = pd.read_csv(Path(waiting.value.path()), keep_default_na=False, dtype={"Error": np.float32})
     assert list(table) == ["id", "Label", "Error"]
@@ -380,7 +387,7 @@ def test_a_notebooks_frame_has_the_same_page(width, files):
         frame.locator("#search").press("Enter")
         assert frame.locator("#count").inner_text() == f"{(LABELS.codes == 1).sum()} of 150 selected"
         with page.expect_download() as waiting:
-            frame.get_by_role("button", name="Download").click()
+            frame.locator("#download").click()
         assert len(pd.read_csv(Path(waiting.value.path()))) == (LABELS.codes == 1).sum()
         assert (page.problems, page.outside) == ([], [])
 
@@ -392,7 +399,9 @@ def test_a_choice_of_the_images_keeps_its_ids_and_pictures(page, tmp_path):
         made, coordinates=made.coordinates[rows], rows=rows, ids=None, color=Number("Error", ERRORS.values[rows]),
         fields=(Number("Error", ERRORS.values[rows]),),
     )  # fmt: skip
-    path = export.write(tmp_path / "part.html", export.html(part, X, MADE, "part", texts={"Error": ["long text"] * 40}))
+    path = export.write(
+        tmp_path / "part.html", export.html(part, X, MADE, "part", texts={"Error": ["long text"] * 40})
+    )
     show(page, path)
     assert count(page) == "0 of 40 selected"
     assert "40 of 150 images" in page.locator("footer").inner_text()
