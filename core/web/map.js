@@ -13,7 +13,7 @@ function painted() {
 
 /**
  * @param {HTMLElement} root  emptied and filled with the map
- * @param {{plotly: () => Promise<object>, sheet: (page: number) => string,
+ * @param {{plotly: () => Promise<object>, sheet?: (page: number) => string, sheets?: object, of `sheetLoader`,
  *          select: ((selection: object) => void)|null}} options
  * @returns {{draw(frame: Frame, selected?: {bits: Uint8Array|null, text: string}): void, options: object, destroy(): void}}
  */

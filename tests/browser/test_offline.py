@@ -110,9 +110,9 @@ def test_a_lasso_selects_shift_adds_alt_takes_away_and_escape_clears(page, files
     assert "draw around dots" in page.locator("#hint").inner_text()
     at = screens(page, range(N))
     middle = np.median(at, axis=0)
-    first = clear_box(at, middle - (40, 40))
-    second = clear_box(at, middle + (60, 40))
-    inner = clear_box(at, middle - (40, 40), 15, 50)
+    first = clear_box(at, middle + np.array([-40, -40]))
+    second = clear_box(at, middle + np.array([60, 40]))
+    inner = clear_box(at, middle + np.array([-40, -40]), 15, 50)
     of = [surely_inside(at, *box) for box in (first, second, inner)]
     draw_box(page, *first)
     assert selected(page, "") == len(of[0])
