@@ -14,6 +14,7 @@ from core.quality import Scores
 from core.stages import clustered, coordinates_of
 
 MAX_3D = 20_000  # points that a browser without a GPU still turns smoothly
+LARGE = 2**24  # up to which a 32-bit number tells whole numbers apart
 FEW = 20  # whole numbers with at most so many different values are groups
 T = TypeVar("T", Column, Category)
 
@@ -67,6 +68,20 @@ def columns(results: Results) -> tuple[Column, ...]:
     for name, values in images.columns.items():
         found.append(_column(f"{name} (data)" if name in titles else name, values))
     return tuple(found)
+
+
+def whole_texts(results: Results) -> dict[str, list[str]]:
+    """Return, by title, each image's own text of the columns that a map tells in part: many groups, long whole numbers."""
+    images = results.images.value
+    found = {}
+    if images.y is not None and len(images.classes) > figures.MAX_GROUPS:
+        found["Label"] = np.asarray([*images.classes, ""], dtype=object)[images.y].tolist()
+    further = columns(results)[-len(images.columns) :] if images.columns else ()
+    for column, values in zip(further, images.columns.values(), strict=True):
+        whole = values.dtype.kind in "iu" and len(values) and np.abs(values.astype(np.float64)).max() > LARGE
+        if _has_others(column) or (whole and isinstance(column, Number)):
+            found[column.title] = [str(value) for value in values.tolist()]
+    return found
 
 
 def map_spec(
@@ -155,7 +170,14 @@ def html(
     found = scores(results)
     known = {name: getattr(found, name) for name in quality.TITLES}
     summary = {quality.TITLES[name]: quality.text(name, value) for name, value in known.items() if value is not None}
-    return export.html(spec, results.images.value.x, reconstructions, results.images.value.name, summary)
+    texts = {title: [values[row] for row in spec.rows] for title, values in whole_texts(results).items()}
+    images = results.images.value
+    return export.html(spec, images.x, reconstructions, images.name, summary, texts=texts)
+
+
+def _has_others(column: Column) -> bool:
+    """Say whether a column's rarest groups have become one."""
+    return isinstance(column, Category) and column.names[figures.MAX_GROUPS - 1 :] == (figures.OTHER,)
 
 
 def _model_columns(results: Results) -> list[Column]:

@@ -13,7 +13,7 @@ function painted() {
 
 /**
  * @param {HTMLElement} root  emptied and filled with the map
- * @param {{plotly: () => Promise<object>, sheet: (page: number) => string,
+ * @param {{plotly: () => Promise<object>, sheet?: (page: number) => string, sheets?: object, of `sheetLoader`,
  *          select: ((selection: object) => void)|null}} options
  * @returns {{draw(frame: Frame, selected?: {bits: Uint8Array|null, text: string}): void, options: object, destroy(): void}}
  */
@@ -29,7 +29,7 @@ function mountMap(root, options) {
   message.className = "ee-message";
   message.textContent = "Drawing the map …";
   root.classList.add("ee-map");
-  const sheets = sheetLoader((page) => options.sheet(page));
+  const sheets = options.sheets ?? sheetLoader((page) => options.sheet(page));
   const card = hoverCard(sheets);
   const layer = pictureLayer(plot, sheets);
   const lasso3d = screenLasso(plot, (pick) => select({ ...pick, hidden: hiddenGroups(plot, shown) }));
