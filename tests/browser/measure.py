@@ -1,7 +1,7 @@
 """Measure what a user waits for, in a real browser: `python -m tests.browser.measure` on an otherwise idle machine.
 
-The figures of 70,000 points need MNIST as two files, `mnist_train.npz` and `mnist_test.npz`, in `../shared/data`. A folder named
-after the command keeps their store, so that a second run need not encode them again.
+The figures of 70,000 points need MNIST as two files, `mnist_train.npz` and `mnist_test.npz`, in `../shared/data`. A folder
+named after the command keeps their store, so that a second run need not encode them again.
 """
 
 import statistics
