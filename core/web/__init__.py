@@ -14,6 +14,7 @@ SCRIPTS = (
     "traces.js",
     "layout.js",
     "nearest.js",
+    "flat_lasso.js",
     "picking.js",
     "screen_lasso.js",
     "crowd.js",

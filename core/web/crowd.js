@@ -4,7 +4,7 @@ const CROWD = 4000; // points in view that are drawn as opaque as was asked for
 const FAINTEST = 0.06;
 const FEW = 600; // points in view below which pictures are drawn
 const PICTURE_PX = 36;
-const MOST_SHEETS = 12; // that are fetched for pictures
+const MOST_SHEETS = 48; // that are fetched for pictures
 
 /** Opacity of points of which `count` are in view. */
 function crowdOpacity(asked, count) {

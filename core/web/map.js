@@ -1,6 +1,6 @@
 /** A map in an element: draws frames, keeps zoom and camera, follows the element's size. */
 
-const PRELOADED = 4; // sheets
+const PRELOADED = 6; // sheets
 const AROUND = 6; // dots around the pointer whose sheets are fetched before they are pointed at
 const AROUND_PX = 40;
 const NOTHING = { bits: null, mark: null, text: "" };
@@ -35,8 +35,9 @@ function mountMap(root, options) {
   const card = hoverCard(sheets);
   const layer = pictureLayer(plot, sheets);
   const finder = dotFinder(plot, () => shown);
+  const lasso = flatLasso(plot);
   const lasso3d = screenLasso(plot, (pick) => select({ ...pick, hidden: hiddenGroups(plot, shown) }));
-  root.replaceChildren(plot, layer.element, lasso3d.element, ring, message);
+  root.replaceChildren(plot, layer.element, lasso.element, lasso3d.element, ring, message);
 
   let Plotly = null;
   let detach = null;
@@ -75,6 +76,7 @@ function mountMap(root, options) {
     card.hide();
     ring.hidden = true;
     layer.clear();
+    lasso.clear();
     if (shown && shown.header.dim !== frame.header.dim) release();
     await Plotly.react(plot, [...built.traces, ...symbolLegend(frame, theme), ...markTrace(frame, wanted.mark, theme)], withView(buildLayout(frame, theme, camera, wanted.text), shown ? null : options.view, frame), plotConfig(lasso3d.toggle, frame.header.dim));
     shown = frame;
@@ -130,7 +132,9 @@ function mountMap(root, options) {
   /** Listen to the plot, once it is one. */
   function attach() {
     if (detach) return;
-    detach = attachPicking(plot, { frame: () => shown, index, find, card, ring, select, radius: () => options.radius ?? 0, pointed: expectAround });
+    const frame = () => shown;
+    const radius = () => options.radius ?? 0;
+    detach = attachPicking(plot, { frame, index, find, card, ring, lasso, select, radius, pointed: expectAround });
     observer = new ResizeObserver(() => {
       const full = plot._fullLayout;
       if (!full || !plot.offsetWidth) return;
@@ -140,7 +144,7 @@ function mountMap(root, options) {
     });
     observer.observe(plot);
     plot.on("plotly_relayout", zoomed);
-    plot.on("plotly_relayouting", () => layer.clear());
+    plot.on("plotly_relayouting", () => (layer.clear(), lasso.clear()));
     plot.on("plotly_restyle", (change) => "visible" in (change?.[0] ?? {}) && zoomed());
     plot.addEventListener("pointerenter", preload);
     window.addEventListener("ee-hover", follow);
@@ -155,8 +159,9 @@ function mountMap(root, options) {
     if (i >= 0) moveRing(ring, plot, shown, i);
   }
 
-  /** Tell the page what was picked; what the plot marks by itself lasts until the page answers. */
+  /** Tell the page what was picked; the line drawn around it stays until the page answers. */
   function select(pick) {
+    if (!options.select) lasso.clear();
     if (pick.kind === "clear" && !selected.bits) return;
     marked = null;
     options.select?.({ mode: options.mode ?? "replace", ...pick });

@@ -1,13 +1,15 @@
 /** What the pointer does on the map: hover, click, lasso and box, told to the card and to the page. */
 
 const CLICK_PX = 5; // a pointer that moved further was a drag
+const BESIDE = ".modebar, .legend"; // what lies over the map
 const TWICE_MS = 300; // within which a second click makes a double click, as Plotly counts
 
 /**
- * Attach the events of a plot. In 2-D dots are found by `on.find`, as Plotly's own hover waits 50 ms between looks; in 3-D by Plotly.
+ * Attach the events of a plot. In 2-D `on.find` finds the dots, as Plotly's hover waits 50 ms between looks; in 3-D Plotly does.
  * @param {HTMLElement} plot  Plotly's element
  * @param {{frame: () => Frame, index: (point: object) => number, find: (place: object) => number, card: object,
- *          ring: HTMLElement, select: (pick: object) => void, radius: () => number, pointed: (place: object) => void}} on
+ *          ring: HTMLElement, lasso: object, select: (pick: object) => void, radius: () => number,
+ *          pointed: (place: object) => void}} on
  * @returns {() => void} detach
  */
 function attachPicking(plot, on) {
@@ -39,7 +41,7 @@ function attachPicking(plot, on) {
   };
   const moved = (event) => {
     if (!flat()) return;
-    const free = !event.buttons && !event.target.closest?.(".modebar, .legend");
+    const free = !event.buttons && !event.target.closest?.(BESIDE);
     place = free ? { clientX: event.clientX, clientY: event.clientY } : null;
     look();
     if (place) on.pointed(place);
@@ -59,31 +61,42 @@ function attachPicking(plot, on) {
     const radius = on.radius();
     send(radius > 0 ? { kind: "radius", row, radius, hidden: hiddenGroups(plot, on.frame()) } : { kind: "point", row });
   };
-  const selected = (event) => {
-    if (!event) return;
-    const hidden = hiddenGroups(plot, on.frame());
-    if (event.lassoPoints) send({ kind: "lasso", x: [...event.lassoPoints.x], y: [...event.lassoPoints.y], hidden });
-    else if (event.range) send({ kind: "box", x: [...event.range.x], y: [...event.range.y], hidden });
-  };
-  const deselect = () => on.select({ kind: "clear" });
   // gl3d emits clicks while any button is down and misses fast ones, and 2-D maps have no hover of Plotly's: take the pointer
-  // and the dot under it instead. While a button is down Plotly lays a sheet over the page, so the window is listened to.
+  // and the dot under it instead. Plotly may lay a sheet over the page while a button is down, so the window is listened to.
   const down = (event) => {
-    const aside = event.button !== 0 || event.target.closest?.(".modebar, .legend");
-    const i = aside ? -1 : flat() ? on.find(event) : hovered;
-    pressed = { x: event.clientX, y: event.clientY, i, ...heldKeys(event) };
-    window.addEventListener("pointerup", up, { capture: true, once: true });
+    const aside = event.button !== 0 || event.target.closest?.(BESIDE);
+    pressed = { x: event.clientX, y: event.clientY, i: aside ? -1 : flat() ? on.find(event) : hovered, far: false, ...heldKeys(event) };
+    on.lasso.clear(true);
+    if (!aside && flat() && event.target.closest?.(".nsewdrag")) pressed.drawing = on.lasso.start(event);
+    for (const [name, listener] of Object.entries(dragging)) window.addEventListener(name, listener, true);
+  };
+  const drag = (event) => {
+    if (!pressed.far && Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y) < CLICK_PX) return;
+    pressed.far = true;
+    if (pressed.drawing) on.lasso.move(event);
+  };
+  const released = () => {
+    for (const [name, listener] of Object.entries(dragging)) window.removeEventListener(name, listener, true);
   };
   const up = (event) => {
-    if (Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y) >= CLICK_PX) return;
-    const second = clicked && event.timeStamp - clicked.at < TWICE_MS && clicked.i === pressed.i && flat();
-    clicked = { at: event.timeStamp, i: pressed.i };
-    if (!second) pick(pressed.i); // the second click of two clears, or brings the whole map back
+    drag(event);
+    released();
+    if (!pressed.far) return click(event);
+    const drawn = pressed.drawing && on.lasso.finish();
+    if (drawn) send({ ...drawn, hidden: hiddenGroups(plot, on.frame()) });
   };
-  const key = (event) => event.key === "Escape" && (leave(), deselect());
+  const cancel = () => (released(), on.lasso.clear(true));
+  const click = (event) => {
+    on.lasso.clear(true);
+    const second = flat() && clicked && event.timeStamp - clicked.at < TWICE_MS && clicked.i === pressed.i;
+    clicked = { at: event.timeStamp, i: pressed.i };
+    if (!second) pick(pressed.i);
+    else if (pressed.drawing) on.select({ kind: "clear" }); // with other tools Plotly brings the whole map back
+  };
+  const dragging = { pointermove: drag, pointerup: up, pointercancel: cancel };
+  const key = (event) => event.key === "Escape" && (leave(), cancel(), on.select({ kind: "clear" }));
 
-  const events = { plotly_hover: hover, plotly_unhover: () => flat() || leave(), plotly_selected: selected,
-    plotly_deselect: deselect, plotly_relayouting: leave, plotly_relayout: relaid };
+  const events = { plotly_hover: hover, plotly_unhover: () => flat() || leave(), plotly_relayouting: leave, plotly_relayout: relaid };
   const listeners = { pointermove: moved, pointerenter: moved, pointerleave: left, keydown: key };
   for (const [name, listener] of Object.entries(events)) plot.on(name, listener);
   for (const [name, listener] of Object.entries(listeners)) plot.addEventListener(name, listener);
@@ -92,7 +105,7 @@ function attachPicking(plot, on) {
     for (const [name, listener] of Object.entries(events)) plot.removeListener?.(name, listener);
     for (const [name, listener] of Object.entries(listeners)) plot.removeEventListener(name, listener);
     plot.removeEventListener("pointerdown", down, true);
-    window.removeEventListener("pointerup", up, true);
+    released();
   };
 }
 

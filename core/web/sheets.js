@@ -2,6 +2,7 @@
 
 const SHEET_TRIES = 120; // half a second apart
 const MOST_PIXELS = 64e6; // of decoded sheets, 4 bytes each
+const REST_MS = 80; // after the last wish, before sheets are fetched ahead: first comes what is looked at
 const EXACT = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
 
 /** The bytes that an address holds itself, without a request, as pages opened from disk may make none. */
@@ -17,7 +18,8 @@ async function loadSheet(url) {
   const inside = url.startsWith("data:");
   for (let left = inside ? 1 : SHEET_TRIES; ; left--) {
     try {
-      const response = inside ? null : await fetch(url);
+      // A file never changes under its address; only one that was not there is asked for anew.
+      const response = inside ? null : await fetch(url, { cache: left === SHEET_TRIES ? "force-cache" : "reload" });
       if (response && !response.ok) throw new Error(`${url} (${response.status})`);
       return await createImageBitmap(response ? await response.blob() : blobOf(url), EXACT);
     } catch (error) {
@@ -37,6 +39,7 @@ function sheetLoader(url, read = loadSheet, most = MOST_PIXELS) {
   const sheets = new Map(); // by address, those used last at the end
   let ahead = []; // pages that may be needed soon, the likeliest first
   let fetching = false; // one of them
+  let timer = 0;
 
   const used = (name, sheet) => {
     sheets.delete(name);
@@ -83,11 +86,13 @@ function sheetLoader(url, read = loadSheet, most = MOST_PIXELS) {
     /** Fetch these sheets, one after the other, instead of those that were to be fetched ahead before. */
     expect(pages) {
       ahead = [...new Set(pages)];
-      fetchAhead();
+      clearTimeout(timer);
+      timer = setTimeout(fetchAhead, REST_MS);
     },
     /** Forget everything. */
     clear() {
       ahead = [];
+      clearTimeout(timer);
       for (const { image } of sheets.values()) image?.close();
       sheets.clear();
     },

@@ -98,13 +98,14 @@ def _length(event: Any) -> int:
 
 
 def most_of_map(page: Any) -> tuple[float, float, float, float]:
-    """Return left, top, right and bottom of the area of the map's axes without its left fifth, in client pixels."""
+    """Return left, top, right and bottom of a box around nine tenths of the dots, in client pixels."""
     return tuple(
         page.evaluate(
             """() => {
               const {gd} = document.querySelector('.ee-map').eeMap, {xaxis, yaxis} = gd._fullLayout;
               const box = gd.getBoundingClientRect(), left = box.left + xaxis._offset, top = box.top + yaxis._offset;
-              return [left + 0.2 * xaxis._length, top + 4, left + xaxis._length - 4, top + yaxis._length - 4];
+              const x = Float32Array.from(gd._fullData.flatMap((trace) => Array.from(trace.x))).sort();
+              return [left + xaxis.l2p(x[Math.floor(x.length / 10)]), top + 4, left + xaxis._length - 4, top + yaxis._length - 4];
             }"""
         )
     )
