@@ -7,7 +7,7 @@ import streamlit as st
 from core import export, report, tables
 from core.figures import Category, Column
 from core.plans import Results, some
-from dashboard import chosen, components, state
+from dashboard import chosen, components, drawn, state
 from dashboard.gallery import Item, gallery
 
 PAGE = 60
@@ -20,7 +20,7 @@ def show(shown: Results) -> None:
     images = shown.images.value
     mask = chosen.mask(images)
     rows = np.flatnonzero(mask) if mask.any() else np.arange(len(images))
-    columns = {column.title: column for column in report.columns(shown)}
+    columns = {column.title: column for column in drawn.columns(shown)}
     order, parts, side, down = st.columns([3, 4, 3, 2], vertical_alignment="bottom")
     options = (DATA_ORDER, *columns)
     by = order.selectbox("Sort by", options, key=state.setting("order", DATA_ORDER, options))
@@ -57,7 +57,7 @@ def _take_away(shown: Results, rows: np.ndarray) -> None:
     st.caption(f"{len(rows):,} images, in the order shown.")
 
     def chosen_table() -> pd.DataFrame:
-        return tables.table(shown).iloc[rows]
+        return drawn.table(shown).iloc[rows]
 
     def packed() -> bytes:
         clusters = [f"cluster {i}" for i in some(shown.clustering).value.labels[rows]]
@@ -116,7 +116,7 @@ def _large(shown: Results, row: int) -> None:
     for name, place, picture in zip(PARTS, st.columns(3), found, strict=False):
         place.html(f'<img class="ee-large" alt="{name}" src="{components.data_uri([picture])}">')
         place.caption(name)
-    values = tables.table(shown).iloc[row]
+    values = drawn.table(shown).iloc[row]
     st.dataframe([{"name": str(name), "value": _text(value)} for name, value in values.items()], hide_index=True)
 
 

@@ -3,9 +3,8 @@
 import numpy as np
 import streamlit as st
 
-from core import tables
 from core.plans import Results
-from dashboard import chosen, state
+from dashboard import chosen, drawn, state
 from dashboard.panels import toolbar
 
 PAGE = 500
@@ -16,7 +15,7 @@ def show(shown: Results) -> None:
     images = shown.images.value
     mask = chosen.mask(images)
     rows = np.flatnonzero(mask) if mask.any() else np.arange(len(images))
-    frame = tables.table(shown).iloc[rows]
+    frame = drawn.table(shown).iloc[rows]
     by, way, number, pick = st.columns([3, 2, 2, 3], vertical_alignment="bottom")
     options = ("row", *map(str, frame.columns))
     name = by.selectbox("Sort all rows by", options, key=state.setting("table.by", "row", options))

@@ -103,9 +103,9 @@ def most_of_map(page: Any) -> tuple[float, float, float, float]:
         page.evaluate(
             """() => {
               const {gd} = document.querySelector('.ee-map').eeMap, {xaxis, yaxis} = gd._fullLayout;
-              const box = gd.getBoundingClientRect(), left = box.left + xaxis._offset, top = box.top + yaxis._offset;
+              const box = gd.getBoundingClientRect(), left = box.left + xaxis._offset, top = box.top + yaxis._offset + 4;
               const x = Float32Array.from(gd._fullData.flatMap((trace) => Array.from(trace.x))).sort();
-              return [left + xaxis.l2p(x[Math.floor(x.length / 10)]), top + 4, left + xaxis._length - 4, top + yaxis._length - 4];
+              return [left + xaxis.l2p(x[Math.floor(x.length / 10)]), top, left + xaxis._length - 4, top + yaxis._length - 8];
             }"""
         )
     )
