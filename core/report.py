@@ -96,6 +96,7 @@ def map_spec(
     limit: int | None = None,
     only: np.ndarray | None = None,
     further: Sequence[Column] = (),
+    known: Sequence[Column] | None = None,
 ) -> MapSpec:
     """Return the map to draw.
 
@@ -103,7 +104,7 @@ def map_spec(
     ----------
     color, symbol : titles of columns; None colours by the first one, and draws one shape.
     limit : draw at most so many dots, chosen at random. only : rows (k,) to draw, None for all.
-    further : columns beside those of the results.
+    further : columns beside those of the results. known : those of the results, where they are at hand.
 
     Raises
     ------
@@ -112,17 +113,17 @@ def map_spec(
     images, projection = results.images.value, some(results.projection)
     among = np.arange(len(images), dtype=np.int32) if only is None else np.asarray(only, np.int32)
     rows = among[figures.sample(len(among), limit)]
-    every = {column.title: _taken(column, rows) for column in (*columns(results), *further)}
+    of_results = columns(results) if known is None else known
+    every = {column.title: _taken(column, rows) for column in (*of_results, *further)}
     shapes = {title: column for title, column in every.items() if isinstance(column, Category)}
     reconstructions = None if results.latents is None else results.latents.value.reconstructions
-    numbered = images.ids == tuple(map(str, range(len(images))))
     return MapSpec(
         coordinates=projection.value.coordinates[rows],
         rows=rows,
         color=_chosen(every, next(iter(every)) if color is None else color, "colour"),
         symbol=None if symbol is None else _chosen(shapes, symbol, "shape"),
         fields=tuple(every.values()),
-        ids=None if numbered else tuple(images.ids[row] for row in rows),
+        ids=None if images.numbered else tuple(images.ids[row] for row in rows),
         axes=axes(results),
         view_key=projection.key,
         image=sheets.layout(images.x, reconstructions),

@@ -9,9 +9,12 @@ from pathlib import Path
 
 SCRIPTS = (
     "decode.js",
+    "sheets.js",
     "hover_card.js",
     "traces.js",
     "layout.js",
+    "nearest.js",
+    "flat_lasso.js",
     "picking.js",
     "screen_lasso.js",
     "crowd.js",

@@ -4,11 +4,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core import report
 from core.plans import Results
 from core.selection import Mode
-from dashboard import chosen, state
-from dashboard.histograms import bars, histograms
+from dashboard import chosen, drawn, state
+from dashboard.histograms import histograms
 from dashboard.panels import toolbar
 
 MOST_CELLS = 40  # rows and columns of the matrix
@@ -25,7 +24,7 @@ def show(shown: Results) -> None:
         chosen.pick(images, mask, mode or toolbar.mode())
 
     histograms(
-        [bars(column) for column in report.columns(shown)], chosen.mask(images), chosen.scope(images),
+        drawn.histogram_bars(shown), chosen.mask(images), chosen.scope(images),
         key="histograms", on_pick=pick,
     )  # fmt: skip
 

@@ -17,7 +17,7 @@ from core.jobs import Job
 from core.plans import Plan, Results, StageName, TrainSpec, some
 from core.projection import Projection
 from core.selection import Pick, picked
-from dashboard import beside, chosen, components, learning, offers, results, saved, sessions, state, takeaway
+from dashboard import beside, chosen, components, drawn, learning, offers, results, saved, sessions, state, takeaway
 from dashboard.panels import charts, neighbours, pictures, table, toolbar, walks
 from dashboard.scatter import scatter
 from dashboard.sidebar import clusters, display, images, maps, models, recipe
@@ -167,7 +167,7 @@ def _complete(plan: Plan) -> Results | None:
 
 
 def _draw(scene: Scene, recipe_name: str) -> None:
-    columns = report.columns(scene.shown)
+    columns = drawn.columns(scene.shown)
     names = tuple(column.title for column in columns)
     kinds = tuple(column.title for column in columns if isinstance(column, figures.Category))
     dims = report.dimensions(scene.shown)
@@ -207,7 +207,7 @@ def _area(scene: Scene, drawing: display.Display, job_name: str | None) -> None:
     only = None if within.all() else np.flatnonzero(within)
 
     def spec_of(found: Results) -> MapSpec:
-        return report.map_spec(
+        return drawn.map_spec(
             found,
             color=company.title if company is not None and beside.fading() else drawing.color,
             symbol=drawing.symbol,
