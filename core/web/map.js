@@ -15,8 +15,8 @@ function painted() {
 
 /**
  * @param {HTMLElement} root  emptied and filled with the map
- * @param {{plotly: () => Promise<object>, sheet?: (page: number) => string, sheets?: object, of `sheetLoader`,
- *          select: ((selection: object) => void)|null}} options
+ * @param {{plotly: () => Promise<object>, sheet?: (page: number) => string, sheets?: object,
+ *          select: ((selection: object) => void)|null}} options  `sheets` of `sheetLoader`, or else `sheet`, an address
  * @returns {{draw(frame: Frame, selected?: {bits: Uint8Array|null, text: string}): void, options: object, destroy(): void}}
  */
 function mountMap(root, options) {
