@@ -38,7 +38,9 @@ class Pick:
 
 
 def pick_from(value: Any) -> Pick | None:
-    """Check what a browser sent; None when it is no pick."""
+    """Check what a browser sent; None when it is no pick. "clear" picks no point, instead of those before."""
+    if isinstance(value, Mapping) and value.get("kind") == "clear":
+        return Pick("point")
     if not isinstance(value, Mapping) or value.get("kind") not in get_args(Kind):
         return None
     kind, mode = value["kind"], value.get("mode", "replace")

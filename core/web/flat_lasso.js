@@ -28,7 +28,7 @@ function flatLasso(plot) {
       const tool = plot._fullLayout.dragmode;
       if (tool !== "lasso" && tool !== "select") return false;
       event.preventDefault(); // no mouse event follows, so that Plotly draws nothing
-      plot.focus({ preventScroll: true });
+      plot.focus({ preventScroll: true, focusVisible: false });
       plot.setPointerCapture(event.pointerId);
       kind = tool === "lasso" ? "lasso" : "box";
       points = kind === "lasso" ? [at(event)] : [at(event), at(event)];

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.browser import large
-from tests.browser.helpers import DRAWN, browser_page, choose, dashboard, draw_box, gallery_rows, new_page, wait_drawn
+from tests.browser.helpers import DRAWN, browser_page, dashboard, draw_box, gallery_rows, new_page, wait_drawn
 from tests.browser.test_app import slide_k
 
 REPEATS = 5
@@ -108,6 +108,7 @@ def _selections(page: Any, wire: Any) -> None:
         return press
 
     for _ in range(3):
+        wire.clear()
         drawn = _seconds(lambda: draw_box(page, *box))
         _timed(f"lasso, drawn in {drawn:.2f} s, then answered", page, wire, answered, 1)
         print(f"    {int(page.evaluate(chosen)):,} selected")
@@ -128,15 +129,13 @@ def _selections(page: Any, wire: Any) -> None:
 
 
 def _recolours(page: Any, wire: Any) -> None:
+    options = page.locator('[data-testid="stSelectbox"]', has_text="Colour by").locator("input")
     for name in ("Label", "Reconstruction error", "Agreement", "Cluster"):
         key = wait_drawn(page)
-        _timed(
-            f"recolour by {name}",
-            page,
-            wire,
-            lambda n=name, k=key: (choose(page, "Colour by", n), wait_drawn(page, k)),
-            1,
-        )
+        options.click()
+        option = page.get_by_role("option", name=name, exact=True)
+        option.wait_for()
+        _timed(f"recolour by {name}", page, wire, lambda o=option, k=key: (o.click(), wait_drawn(page, k)), 1)
 
 
 def _timed(name: str, page: Any, wire: Any, work: Callable[[], Any], times: int) -> None:
