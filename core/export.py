@@ -10,7 +10,7 @@ import re
 import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
-from importlib import resources
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,8 +32,11 @@ def html(
     title: str,
     summary: Mapping[str, str] | None = None,
     max_bytes: int = MAX_BYTES,
+    texts: Mapping[str, Sequence[str]] | None = None,
 ) -> str:
-    """Write a map with its pictures as one HTML page: plotly.js, engine and pictures inside, no request when opened.
+    """Write a map with its pictures as one HTML page to select, search and look in.
+
+    plotly.js, engine and pictures are inside; it makes no request when opened.
 
     Parameters
     ----------
@@ -41,38 +44,64 @@ def html(
     title, summary : texts for people; escaped.
     max_bytes : pictures are lossless when the page then is at most this large, else of the best quality that fits,
         else of the lowest; nothing is left out.
+    texts : by title of a field whose groups or numbers are not all told apart, the text of each point.
     """
+    n = len(x)
+    spec, x, reconstructions = _drawn(spec, x, reconstructions)
+    template, script, style = web.offline_page()
     fixed = {
         "title": markup.escape(title),
         "summary": markup.escape(" · ".join(f"{name} {value}" for name, value in (summary or {}).items())),
-        "style": web.style(),
-        "script": web.script(),
-        "plotly": _base64(gzip.compress(web.plotly_js().read_bytes(), 9, mtime=0)),
-        "frame": _base64(figures.encode(spec)),
+        "style": style,
+        "script": script,
+        "plotly": _packed(web.plotly_js().read_bytes()),
+        "frame": _packed(figures.encode(spec)),
+        "texts": _packed(json.dumps({name: list(values) for name, values in (texts or {}).items()}).encode()),
     }
-    room = max_bytes - sum(len(text.encode()) for text in fixed.values()) - 4000
+    room = max_bytes - sum(len(text.encode()) for text in (template, *fixed.values())) - 1000
     pages, quality = _pages(x, reconstructions, room) if spec.image is not None else ([], None)
     parts = {
         **fixed,
         "sheets": json.dumps([_base64(page) for page in pages]),
-        "footer": markup.escape(_footer(quality)),
+        "footer": markup.escape(_footer(quality, len(x), n)),
     }
-    template = (resources.files(web) / "page.html").read_text(encoding="utf-8")
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], template)
 
 
+def _drawn(
+    spec: MapSpec, x: np.ndarray, reconstructions: np.ndarray | None
+) -> tuple[MapSpec, np.ndarray, np.ndarray | None]:
+    """Return a map and its pictures without the images that are not drawn; ids stay those of the whole set."""
+    if np.array_equal(spec.rows, np.arange(len(x))):
+        return spec, x, reconstructions
+    x, made = x[spec.rows], None if reconstructions is None else reconstructions[spec.rows]
+    ids = tuple(map(str, spec.rows.tolist())) if spec.ids is None else spec.ids
+    image = None if spec.image is None else sheets.layout(x, made)
+    return replace(spec, rows=np.arange(len(x), dtype=np.int32), ids=ids, image=image), x, made
+
+
 def _pages(x: np.ndarray, reconstructions: np.ndarray | None, room: int) -> tuple[list[bytes], int | None]:
-    pages: list[bytes] = []
-    for quality in QUALITIES:
-        pages = sheets.pages(x, reconstructions, quality)
-        if sum(4 * len(page) / 3 + 8 for page in pages) <= room:
+    """Return sheets of the best quality that fits, and this quality."""
+    for quality in QUALITIES[:-1]:
+        pages, left = [], float(room)
+        for i in range(sheets.layout(x, reconstructions).pages):
+            pages.append(sheets.page(x, reconstructions, i, quality))
+            left -= 4 * len(pages[-1]) / 3 + 8
+            if left < 0:  # the rest need not be made
+                break
+        if left >= 0:
             return pages, quality
-    return pages, QUALITIES[-1]
+    return sheets.pages(x, reconstructions, QUALITIES[-1]), QUALITIES[-1]
 
 
-def _footer(quality: int | None) -> str:
+def _footer(quality: int | None, drawn: int, n: int) -> str:
+    some = f"{drawn:,} of {n:,} images are here, chosen at random. " if drawn < n else ""
     how = "Pictures are exact." if quality is None else f"Pictures are compressed (WebP, quality {quality})."
-    return f"{how} Made with Embedding Explorer; this file works without a network."
+    return f"{some}{how} Made with Embedding Explorer; this file works without a network."
+
+
+def _packed(data: bytes) -> str:
+    return _base64(gzip.compress(data, 9, mtime=0))
 
 
 def _base64(data: bytes) -> str:

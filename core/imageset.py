@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -49,6 +50,11 @@ class ImageSet:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    @cached_property
+    def numbered(self) -> bool:
+        """Whether every id is the row's number."""
+        return all(text == str(row) for row, text in enumerate(self.ids))
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

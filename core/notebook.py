@@ -20,7 +20,7 @@ HEIGHT = 640
 
 @dataclass(frozen=True, eq=False)
 class MapView:
-    """A map that a notebook shows as it shows in the dashboard: pictures under the mouse, zoom, legend."""
+    """A map that a notebook shows as it shows in the dashboard: pictures under the mouse, selection, search, gallery."""
 
     page: str
     height: int = HEIGHT
@@ -28,7 +28,8 @@ class MapView:
     def _repr_html_(self) -> str:
         """Return the map in a frame of its own, so that it and the notebook cannot disturb each other."""
         source = markup.escape(self.page, quote=True)
-        return f'<iframe srcdoc="{source}" style="width:100%;height:{self.height}px;border:0" sandbox="allow-scripts"></iframe>'
+        style = f"width:100%;height:{self.height}px;border:0"
+        return f'<iframe srcdoc="{source}" style="{style}" sandbox="allow-scripts allow-downloads"></iframe>'
 
     def save(self, path: str | Path) -> Path:
         """Write the map as one HTML page that needs no network, and return its path."""

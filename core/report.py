@@ -16,6 +16,7 @@ from core.quality import Scores
 from core.stages import clustered, coordinates_of
 
 MAX_3D = 20_000  # points that a browser without a GPU still turns smoothly
+LARGE = 2**24  # up to which a 32-bit number tells whole numbers apart
 FEW = 20  # whole numbers with at most so many different values are groups
 T = TypeVar("T", Column, Category)
 
@@ -69,6 +70,20 @@ def columns(results: Results) -> tuple[Column, ...]:
     return tuple(found)
 
 
+def whole_texts(results: Results) -> dict[str, list[str]]:
+    """Return, by title, each image's own text of the columns that a map tells in part: many groups, long whole numbers."""
+    images = results.images.value
+    found = {}
+    if images.y is not None and len(images.classes) > figures.MAX_GROUPS:
+        found["Label"] = np.asarray([*images.classes, ""], dtype=object)[images.y].tolist()
+    further = columns(results)[-len(images.columns) :] if images.columns else ()
+    for column, values in zip(further, images.columns.values(), strict=True):
+        whole = values.dtype.kind in "iu" and len(values) and np.abs(values.astype(np.float64)).max() > LARGE
+        if _has_others(column) or (whole and isinstance(column, Number)):
+            found[column.title] = [str(value) for value in values.tolist()]
+    return found
+
+
 def map_spec(
     results: Results,
     *,
@@ -81,6 +96,7 @@ def map_spec(
     limit: int | None = None,
     only: np.ndarray | None = None,
     further: Sequence[Column] = (),
+    known: Sequence[Column] | None = None,
 ) -> MapSpec:
     """Return the map to draw.
 
@@ -88,7 +104,7 @@ def map_spec(
     ----------
     color, symbol : titles of columns; None colours by the first one, and draws one shape.
     limit : draw at most so many dots, chosen at random. only : rows (k,) to draw, None for all.
-    further : columns beside those of the results.
+    further : columns beside those of the results. known : those of the results, where they are at hand.
 
     Raises
     ------
@@ -97,17 +113,17 @@ def map_spec(
     images, projection = results.images.value, some(results.projection)
     among = np.arange(len(images), dtype=np.int32) if only is None else np.asarray(only, np.int32)
     rows = among[figures.sample(len(among), limit)]
-    every = {column.title: _taken(column, rows) for column in (*columns(results), *further)}
+    of_results = columns(results) if known is None else known
+    every = {column.title: _taken(column, rows) for column in (*of_results, *further)}
     shapes = {title: column for title, column in every.items() if isinstance(column, Category)}
     reconstructions = None if results.latents is None else results.latents.value.reconstructions
-    numbered = images.ids == tuple(map(str, range(len(images))))
     return MapSpec(
         coordinates=projection.value.coordinates[rows],
         rows=rows,
         color=_chosen(every, next(iter(every)) if color is None else color, "colour"),
         symbol=None if symbol is None else _chosen(shapes, symbol, "shape"),
         fields=tuple(every.values()),
-        ids=None if numbered else tuple(images.ids[row] for row in rows),
+        ids=None if images.numbered else tuple(images.ids[row] for row in rows),
         axes=axes(results),
         view_key=projection.key,
         image=sheets.layout(images.x, reconstructions),
@@ -155,7 +171,14 @@ def html(
     found = scores(results)
     known = {name: getattr(found, name) for name in quality.TITLES}
     summary = {quality.TITLES[name]: quality.text(name, value) for name, value in known.items() if value is not None}
-    return export.html(spec, results.images.value.x, reconstructions, results.images.value.name, summary)
+    texts = {title: [values[row] for row in spec.rows] for title, values in whole_texts(results).items()}
+    images = results.images.value
+    return export.html(spec, images.x, reconstructions, images.name, summary, texts=texts)
+
+
+def _has_others(column: Column) -> bool:
+    """Say whether a column's rarest groups have become one."""
+    return isinstance(column, Category) and column.names[figures.MAX_GROUPS - 1 :] == (figures.OTHER,)
 
 
 def _cluster_columns(results: Results) -> list[Column]:

@@ -38,7 +38,9 @@ class Pick:
 
 
 def pick_from(value: Any) -> Pick | None:
-    """Check what a browser sent; None when it is no pick."""
+    """Check what a browser sent; None when it is no pick. "clear" picks no point, instead of those before."""
+    if isinstance(value, Mapping) and value.get("kind") == "clear":
+        return Pick("point")
     if not isinstance(value, Mapping) or value.get("kind") not in get_args(Kind):
         return None
     kind, mode = value["kind"], value.get("mode", "replace")
@@ -105,16 +107,19 @@ def _inside(pick: Pick, at: np.ndarray, rows: np.ndarray) -> np.ndarray:
 def in_polygon(x: np.ndarray, y: np.ndarray, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
     """Say which points (m,) lie in a polygon of v vertices: those from which a ray crosses an odd number of edges.
 
-    Points outside its bounding box are settled first, so that memory stays at O(m).
+    Points are put in the order of y, so that an edge looks only at those between its ends; memory stays at O(m).
     """
     inside = np.zeros(len(x), bool)
     near = np.flatnonzero((x >= xs.min()) & (x <= xs.max()) & (y >= ys.min()) & (y <= ys.max()))
+    near = near[np.argsort(y[near], kind="stable")]
     px, py = x[near], y[near]
     odd = np.zeros(len(near), bool)
-    for x0, y0, x1, y1 in zip(xs, ys, np.roll(xs, -1), np.roll(ys, -1), strict=True):
-        if y0 != y1:
-            crosses = (y0 > py) != (y1 > py)
-            odd ^= crosses & (px < (x1 - x0) * (py - y0) / (y1 - y0) + x0)
+    starts = np.searchsorted(py, ys)  # points from `starts[i]` on are not below vertex i
+    for i, j in enumerate(np.roll(np.arange(len(ys)), -1)):
+        part = slice(*sorted((starts[i], starts[j])))
+        if part.start < part.stop:  # so the edge is not level
+            slope = (xs[j] - xs[i]) / (ys[j] - ys[i])
+            odd[part] ^= px[part] < slope * (py[part] - ys[i]) + xs[i]
     inside[near] = odd
     return inside
 
@@ -150,7 +155,7 @@ def matching(text: str, *columns: Sequence[Any] | np.ndarray) -> np.ndarray:
     """Say of each image whether any column's text holds every word of `text`, whatever the case: bool (n,)."""
     words = text.casefold().split()
     found = np.zeros(len(columns[0]) if columns else 0, bool)
-    for column in columns:
+    for column in columns if words else ():
         texts = [str(value).casefold() for value in column]
         found |= np.array([all(word in value for word in words) for value in texts], bool)
-    return found if words else np.zeros_like(found)
+    return found

@@ -10,7 +10,7 @@ from PIL import Image
 
 from core.errors import ExportError
 
-PIXELS = 4_000_000  # of a sheet: one download, decoded in a blink
+PIXELS = 1_000_000  # of a sheet: decoded in a blink, also when the next dot lies on another one
 MOST, FEWEST = 2500, 64  # cells of a sheet
 GAP_COLOR = 0
 

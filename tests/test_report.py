@@ -128,3 +128,22 @@ def test_the_distance_to_the_centroid_is_that_in_what_was_clustered():
     on = coordinates_of(clustered(found).value)
     expected = [np.linalg.norm(on[i] - clustering.centers[clustering.labels[i]]) for i in range(len(on))]
     np.testing.assert_allclose(values, expected, rtol=1e-5)
+
+
+def test_what_a_map_tells_in_part_is_told_whole_beside_it():
+    n = 130
+    found = image_set(
+        np.zeros((n, 8, 8), np.uint8),
+        ids=[str(i) for i in range(n)],
+        name="many",
+        columns={
+            "name": np.array([f"name {i}" for i in range(n)]),  # more than can be groups
+            "long": np.arange(n) + 2**24,  # 32-bit numbers are these only by twos
+            "short": np.arange(n),
+            "few": np.array(["a", "b"] * (n // 2)),
+        },
+    )
+    made = Results(images=staged(found))
+    texts = report.whole_texts(made)
+    assert list(texts) == ["name", "long"]
+    assert texts["name"][7] == "name 7" and texts["long"][1] == "16777217"

@@ -38,6 +38,19 @@ def test_a_point_and_a_box_select_their_rows():
     np.testing.assert_array_equal(selection.picked(box, XY, ROWS + 10, None), [11, 12])
 
 
+def test_clearing_leaves_nothing_selected_whatever_the_held_key():
+    clear = selection.pick_from({"kind": "clear", "mode": "add"})
+    nothing = selection.picked(clear, XY, ROWS, None)
+    assert not selection.combined(np.ones(4, bool), nothing, clear.mode).any()
+
+
+def test_a_corner_at_the_height_of_a_point_counts_once():
+    # A ray to the right from (0, 0) meets the corner (2, 0) of a diamond, where two edges end.
+    diamond = Pick("lasso", x=(0, 2, 0, -2), y=(-2, 0, 2, 0))
+    points = np.array([[0, 0], [-1.5, 0], [-3, 0], [0, 1.5], [1.5, 1.5]], np.float32)
+    np.testing.assert_array_equal(selection.picked(diamond, points, np.arange(5), None), [0, 1, 3])
+
+
 def test_a_lasso_may_be_hollow_and_passes_over_hidden_groups():
     # A "U": both arms inside, the notch between them outside.
     lasso = Pick("lasso", x=(-1, 4, 4, 2.5, 2.5, 0.5, 0.5, -1), y=(-1, -1, 3, 3, 1, 1, 3, 3))

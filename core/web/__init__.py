@@ -9,25 +9,49 @@ from pathlib import Path
 
 SCRIPTS = (
     "decode.js",
+    "sheets.js",
     "hover_card.js",
     "traces.js",
     "layout.js",
+    "nearest.js",
+    "flat_lasso.js",
     "picking.js",
     "screen_lasso.js",
     "crowd.js",
     "map.js",
 )
+# What an exported page has beside the map, where no Python answers.
+OFFLINE_SCRIPTS = (
+    "offline_select.js",
+    "offline_table.js",
+    "offline_gallery.js",
+    "offline_large.js",
+    "offline_panel.js",
+    "offline_page.js",
+)
 
 
 def script() -> str:
     """Return the engine's JavaScript."""
-    folder = resources.files(__name__)
-    return "\n".join((folder / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    return "\n".join(map(_read, SCRIPTS))
 
 
 def style() -> str:
     """Return the engine's CSS."""
-    return (resources.files(__name__) / "map.css").read_text(encoding="utf-8")
+    return _read("map.css")
+
+
+def offline_page() -> tuple[str, str, str]:
+    """Return an exported page's HTML, with names in double braces where parts go in, its JavaScript and its CSS."""
+    return (
+        _read("page.html"),
+        "\n".join(map(_read, (*SCRIPTS, *OFFLINE_SCRIPTS))),
+        _read("map.css") + _read("offline.css"),
+    )
+
+
+def _read(name: str) -> str:
+    return (resources.files(__name__) / name).read_text(encoding="utf-8")
 
 
 def plotly_js() -> Path:

@@ -4,7 +4,7 @@ const CROWD = 4000; // points in view that are drawn as opaque as was asked for
 const FAINTEST = 0.06;
 const FEW = 600; // points in view below which pictures are drawn
 const PICTURE_PX = 36;
-const MOST_SHEETS = 12; // that are fetched for pictures
+const MOST_SHEETS = 48; // that are fetched for pictures
 
 /** Opacity of points of which `count` are in view. */
 function crowdOpacity(asked, count) {
@@ -57,14 +57,17 @@ function withoutOverlap(points, place, w, h) {
 /**
  * A canvas over the plot with the pictures of the points in view, when there are few.
  * @param {HTMLElement} plot
- * @param {{load: (page: number) => Promise<HTMLImageElement>, now: (page: number) => HTMLImageElement|null}} sheets
+ * @param {{load: (page: number) => Promise<ImageBitmap>, now: (page: number) => ImageBitmap|null}} sheets
  */
 function pictureLayer(plot, sheets) {
   const canvas = document.createElement("canvas");
   canvas.className = "ee-layer";
   let turn = 0;
+  let painted = []; // pictures that are seen: index, and px of the middle on the plot
+  let size = [0, 0];
   const clear = () => {
     turn++;
+    painted = [];
     canvas.hidden = true;
     canvas.dataset.rows = "";
   };
@@ -80,6 +83,7 @@ function pictureLayer(plot, sheets) {
     context.clip();
     const { image, color } = frame.header;
     const rows = [];
+    size = [w, h];
     for (const { i, x, y } of kept) {
       const row = frame.arrays.row[i];
       const sheet = sheets.now(Math.floor(row / image.page));
@@ -92,12 +96,21 @@ function pictureLayer(plot, sheets) {
       context.strokeStyle = color.kind === "category" ? color.colors[frame.arrays.group[i]] : "#8888";
       context.strokeRect(x - w / 2 + 1, y - h / 2 + 1, w - 2, h - 2);
       rows.push(row);
+      painted.push({ i, x, y });
     }
     canvas.dataset.rows = rows.join(" ");
   };
   return {
     element: canvas,
     clear,
+    /** Frame index of the picture at a place in client px, -1 without one. */
+    at(place) {
+      const on = painted.length ? placeOnAxes(plot, place) : null;
+      if (!on) return -1;
+      const { xaxis, yaxis } = plot._fullLayout;
+      const [px, py] = [on.x + xaxis._offset, on.y + yaxis._offset];
+      return painted.find(({ x, y }) => Math.abs(x - px) <= size[0] / 2 && Math.abs(y - py) <= size[1] / 2)?.i ?? -1;
+    },
     /** Draw the pictures of these points, selected ones first; none when they are too many. */
     async draw(frame, points, bits) {
       clear();

@@ -4,48 +4,6 @@
  */
 
 const CARD_GAP = 16; // px between pointer and card
-const SHEET_TRIES = 120; // half a second apart
-
-/** Load a picture; one that is not there yet is being made, so ask again for a while. */
-async function loadImage(url) {
-  for (let left = url.startsWith("data:") ? 1 : SHEET_TRIES; ; left--) {
-    const image = new Image();
-    image.src = url;
-    try {
-      await image.decode();
-      return image;
-    } catch (error) {
-      if (left <= 1) throw error;
-      await new Promise((done) => setTimeout(done, 500));
-    }
-  }
-}
-
-/**
- * Pictures cut out of sprite sheets; each sheet is loaded once, when it is first needed.
- * @param {(page: number) => string} url  where sheet `page` lies
- */
-function sheetLoader(url) {
-  const sheets = new Map();
-  return {
-    /** @returns {Promise<HTMLImageElement>} sheet `page`, decoded; a failed one is tried again next time */
-    load(page) {
-      if (!sheets.has(page)) {
-        const sheet = { image: null, ready: loadImage(url(page)) };
-        sheet.ready.then(
-          (image) => (sheet.image = image),
-          () => sheets.delete(page),
-        );
-        sheets.set(page, sheet);
-      }
-      return sheets.get(page).ready;
-    },
-    /** @returns {HTMLImageElement|null} sheet `page` if it is there already */
-    now(page) {
-      return sheets.get(page)?.image ?? null;
-    },
-  };
-}
 
 /**
  * |a − b| of two pictures, value by value; opaque.
@@ -89,7 +47,7 @@ function placeCard(card, at) {
 
 /**
  * Make the card; it belongs to the page's body, so nothing can clip it.
- * @param {{load: (page: number) => Promise<HTMLImageElement>, now: (page: number) => HTMLImageElement|null}} sheets
+ * @param {{load: (page: number) => Promise<ImageBitmap>, now: (page: number) => ImageBitmap|null}} sheets
  */
 function hoverCard(sheets) {
   const card = document.createElement("div");
@@ -160,7 +118,6 @@ function hoverCard(sheets) {
 
   return {
     element: card,
-    preload: (page) => sheets.load(page).catch(() => {}),
     /**
      * Show a point.
      * @param {{row: number, id: string, fields: [string, string][]}} point
@@ -184,6 +141,8 @@ function hoverCard(sheets) {
       card.hidden = false;
       placeCard(card, at);
     },
+    /** Keep what is shown beside a pointer that moved. */
+    follow: (at) => placeCard(card, at),
     hide() {
       shown = -1;
       card.hidden = true;

@@ -34,7 +34,7 @@ function buildLayout(frame, theme, camera, selected = "") {
     uirevision: header.view_key,
     selectionrevision: `${header.key} ${selected} ${redraws++}`,
     selections: [],
-    hovermode: "closest",
+    hovermode: header.dim === 3 ? "closest" : false, // in 2-D dots are found without Plotly
     hoverdistance: 12,
     dragmode: header.dim === 3 ? "orbit" : "lasso",
     margin: header.dim === 3 ? { l: 0, r: 0, t: 24, b: 0 } : { l: 44, r: 8, t: 24, b: 36 },

@@ -1,6 +1,8 @@
 /** A map in an element: draws frames, keeps zoom and camera, follows the element's size. */
 
-const PRELOADED = 4; // sheets
+const PRELOADED = 6; // sheets
+const AROUND = 6; // dots around the pointer whose sheets are fetched before they are pointed at
+const AROUND_PX = 40;
 const NOTHING = { bits: null, mark: null, text: "" };
 
 /** Wait until the browser has painted, so that a dragged slider skips to its newest frame. */
@@ -13,8 +15,8 @@ function painted() {
 
 /**
  * @param {HTMLElement} root  emptied and filled with the map
- * @param {{plotly: () => Promise<object>, sheet: (page: number) => string,
- *          select: ((selection: object) => void)|null}} options
+ * @param {{plotly: () => Promise<object>, sheet?: (page: number) => string, sheets?: object,
+ *          select: ((selection: object) => void)|null}} options  `sheets` of `sheetLoader`, or else `sheet`, an address
  * @returns {{draw(frame: Frame, selected?: {bits: Uint8Array|null, text: string}): void, options: object, destroy(): void}}
  */
 function mountMap(root, options) {
@@ -29,11 +31,13 @@ function mountMap(root, options) {
   message.className = "ee-message";
   message.textContent = "Drawing the map …";
   root.classList.add("ee-map");
-  const sheets = sheetLoader((page) => options.sheet(page));
+  const sheets = options.sheets ?? sheetLoader((page) => options.sheet(page));
   const card = hoverCard(sheets);
   const layer = pictureLayer(plot, sheets);
+  const finder = dotFinder(plot, () => shown);
+  const lasso = flatLasso(plot);
   const lasso3d = screenLasso(plot, (pick) => select({ ...pick, hidden: hiddenGroups(plot, shown) }));
-  root.replaceChildren(plot, layer.element, lasso3d.element, ring, message);
+  root.replaceChildren(plot, layer.element, lasso.element, lasso3d.element, ring, message);
 
   let Plotly = null;
   let detach = null;
@@ -50,6 +54,11 @@ function mountMap(root, options) {
   let viewTimer = 0;
 
   const index = (point) => members[point.curveNumber]?.[point.pointNumber] ?? -1;
+  /** The picture under the pointer, else the dot nearest to it. */
+  const find = (place) => {
+    const pictured = layer.at(place);
+    return pictured >= 0 ? pictured : (finder.around(place)[0] ?? -1);
+  };
 
   async function drawNewest() {
     if (gone || !next) return;
@@ -67,12 +76,14 @@ function mountMap(root, options) {
     card.hide();
     ring.hidden = true;
     layer.clear();
+    lasso.clear();
     if (shown && shown.header.dim !== frame.header.dim) release();
     await Plotly.react(plot, [...built.traces, ...symbolLegend(frame, theme), ...markTrace(frame, wanted.mark, theme)], withView(buildLayout(frame, theme, camera, wanted.text), shown ? null : options.view, frame), plotConfig(lasso3d.toggle, frame.header.dim));
     shown = frame;
     marked = wanted.text;
     members = built.members;
     message.hidden = true;
+    finder.prepare();
     attach();
     await followZoom();
     await painted();
@@ -109,13 +120,21 @@ function mountMap(root, options) {
   function preload() {
     if (shown && themeOf(root).text !== text) enqueue(shown); // the page has changed from light to dark
     const image = shown?.header.image;
-    for (let page = 0; image && page < Math.min(image.pages, PRELOADED); page++) card.preload(page);
+    if (image) sheets.expect(Array.from({ length: Math.min(image.pages, PRELOADED) }, (_, page) => page));
+  }
+
+  /** Fetch the pictures of the dots around the pointer, so that the next card has them at once. */
+  function expectAround(place) {
+    const image = shown.header.image;
+    if (image) sheets.expect(finder.around(place, AROUND, AROUND_PX).map((i) => Math.floor(shown.arrays.row[i] / image.page)));
   }
 
   /** Listen to the plot, once it is one. */
   function attach() {
     if (detach) return;
-    detach = attachPicking(plot, { frame: () => shown, index, card, ring, select, radius: () => options.radius ?? 0 });
+    const frame = () => shown;
+    const radius = () => options.radius ?? 0;
+    detach = attachPicking(plot, { frame, index, find, card, ring, lasso, select, radius, pointed: expectAround });
     observer = new ResizeObserver(() => {
       const full = plot._fullLayout;
       if (!full || !plot.offsetWidth) return;
@@ -125,7 +144,7 @@ function mountMap(root, options) {
     });
     observer.observe(plot);
     plot.on("plotly_relayout", zoomed);
-    plot.on("plotly_relayouting", () => layer.clear());
+    plot.on("plotly_relayouting", () => (layer.clear(), lasso.clear()));
     plot.on("plotly_restyle", (change) => "visible" in (change?.[0] ?? {}) && zoomed());
     plot.addEventListener("pointerenter", preload);
     window.addEventListener("ee-hover", follow);
@@ -134,16 +153,15 @@ function mountMap(root, options) {
   /** Put the ring around the image that is pointed at on another map of the page. */
   function follow({ detail }) {
     if (detail.plot === plot || !shown || shown.header.dim !== 2) return;
-    const at = detail.row < 0 ? null : pointOf(members, shown, detail.row);
-    ring.hidden = !at;
-    root.dataset.followed = at ? detail.row : "";
-    if (!at) return;
-    const { x, y } = plot.data[at.curve];
-    moveRing(ring, plot, { x: x[at.point], y: y[at.point] }, 2);
+    const i = detail.row < 0 ? -1 : shown.arrays.row.indexOf(detail.row);
+    ring.hidden = i < 0;
+    root.dataset.followed = i < 0 ? "" : detail.row;
+    if (i >= 0) moveRing(ring, plot, shown, i);
   }
 
-  /** Tell the page what was picked; what the plot marks by itself lasts until the page answers. */
+  /** Tell the page what was picked; the line drawn around it stays until the page answers. */
   function select(pick) {
+    if (!options.select) lasso.clear();
     if (pick.kind === "clear" && !selected.bits) return;
     marked = null;
     options.select?.({ mode: options.mode ?? "replace", ...pick });
@@ -185,6 +203,7 @@ function mountMap(root, options) {
     destroy() {
       gone = true;
       release();
+      sheets.clear();
       card.remove();
       root.replaceChildren();
     },

@@ -1,17 +1,23 @@
 /** What the pointer does on the map: hover, click, lasso and box, told to the card and to the page. */
 
 const CLICK_PX = 5; // a pointer that moved further was a drag
+const BESIDE = ".modebar, .legend"; // what lies over the map
+const TWICE_MS = 300; // within which a second click makes a double click, as Plotly counts
 
 /**
- * Attach the events of a plot.
+ * Attach the events of a plot. In 2-D `on.find` finds the dots, as Plotly's hover waits 50 ms between looks; in 3-D Plotly does.
  * @param {HTMLElement} plot  Plotly's element
- * @param {{frame: () => Frame, index: (point: object) => number, card: object, ring: HTMLElement,
- *          select: (pick: object) => void, radius: () => number}} on
+ * @param {{frame: () => Frame, index: (point: object) => number, find: (place: object) => number, card: object,
+ *          ring: HTMLElement, lasso: object, select: (pick: object) => void, radius: () => number,
+ *          pointed: (place: object) => void}} on
  * @returns {() => void} detach
  */
 function attachPicking(plot, on) {
   let hovered = -1;
+  let described = null; // frame that the card tells of
+  let place = null; // of the pointer while it is over a 2-D map
   let pressed = null;
+  let clicked = null;
 
   const leave = () => {
     if (hovered >= 0) tellHover(plot, -1);
@@ -19,16 +25,35 @@ function attachPicking(plot, on) {
     on.card.hide();
     on.ring.hidden = true;
   };
+  const show = (i, at) => {
+    const frame = on.frame();
+    if (i === hovered && frame === described && !on.card.element.hidden) return on.card.follow(at);
+    [hovered, described] = [i, frame];
+    tellHover(plot, frame.arrays.row[i]);
+    on.card.show(describePoint(frame, i), frame.header.image, at);
+    moveRing(on.ring, plot, frame, i);
+  };
+  const flat = () => on.frame().header.dim === 2;
+  const look = () => {
+    const i = place ? on.find(place) : -1;
+    if (i < 0) leave();
+    else show(i, { x: place.clientX, y: place.clientY });
+  };
+  const moved = (event) => {
+    if (!flat()) return;
+    const free = !event.buttons && !event.target.closest?.(BESIDE);
+    place = free ? { clientX: event.clientX, clientY: event.clientY } : null;
+    look();
+    if (place) on.pointed(place);
+  };
+  const left = () => ((place = null), leave());
   const hover = (event) => {
     const point = event.points?.[0];
     const i = point ? on.index(point) : -1;
-    if (i < 0) return;
-    hovered = i;
-    tellHover(plot, on.frame().arrays.row[i]);
-    const { header } = on.frame();
-    on.card.show(describePoint(on.frame(), i), header.image, pointerOf(event, point, plot));
-    moveRing(on.ring, plot, point, header.dim);
+    if (i >= 0) show(i, pointerOf(event, point, plot));
   };
+  const relaid = (change) => Object.keys(change ?? {}).some((name) => name.includes("axis")) && place && look();
+
   const send = (pick) => on.select({ ...pick, ...modeOf(pressed) });
   const pick = (i) => {
     if (i < 0) return;
@@ -36,35 +61,51 @@ function attachPicking(plot, on) {
     const radius = on.radius();
     send(radius > 0 ? { kind: "radius", row, radius, hidden: hiddenGroups(plot, on.frame()) } : { kind: "point", row });
   };
-  const click = (event) => on.frame().header.dim === 2 && event.points?.[0] && pick(on.index(event.points[0]));
-  const selected = (event) => {
-    if (!event) return;
-    const hidden = hiddenGroups(plot, on.frame());
-    if (event.lassoPoints) send({ kind: "lasso", x: [...event.lassoPoints.x], y: [...event.lassoPoints.y], hidden });
-    else if (event.range) send({ kind: "box", x: [...event.range.x], y: [...event.range.y], hidden });
+  // gl3d emits clicks while any button is down and misses fast ones, and 2-D maps have no hover of Plotly's: take the pointer
+  // and the dot under it instead. Plotly may lay a sheet over the page while a button is down, so the window is listened to.
+  const down = (event) => {
+    const aside = event.button !== 0 || event.target.closest?.(BESIDE);
+    pressed = { x: event.clientX, y: event.clientY, i: aside ? -1 : flat() ? on.find(event) : hovered, far: false, ...heldKeys(event) };
+    on.lasso.clear(true);
+    if (!aside && flat() && event.target.closest?.(".nsewdrag")) pressed.drawing = on.lasso.start(event);
+    for (const [name, listener] of Object.entries(dragging)) window.addEventListener(name, listener, true);
   };
-  const deselect = () => on.select({ kind: "clear" });
-  // gl3d emits clicks while any button is down and misses fast ones: take the pointer and the hovered point instead.
-  const down = (event) => (pressed = { x: event.clientX, y: event.clientY, i: hovered, ...heldKeys(event) });
+  const drag = (event) => {
+    if (!pressed.far && Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y) < CLICK_PX) return;
+    pressed.far = true;
+    if (pressed.drawing) on.lasso.move(event);
+  };
+  const released = () => {
+    for (const [name, listener] of Object.entries(dragging)) window.removeEventListener(name, listener, true);
+  };
   const up = (event) => {
-    const still = pressed && Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y) < CLICK_PX;
-    if (still && on.frame().header.dim === 3) pick(pressed.i);
+    drag(event);
+    released();
+    if (!pressed.far) return click(event);
+    const drawn = pressed.drawing && on.lasso.finish();
+    if (drawn) send({ ...drawn, hidden: hiddenGroups(plot, on.frame()) });
   };
-  const key = (event) => event.key === "Escape" && (leave(), deselect());
+  const cancel = () => (released(), on.lasso.clear(true));
+  const click = (event) => {
+    on.lasso.clear(true);
+    const second = flat() && clicked && event.timeStamp - clicked.at < TWICE_MS && clicked.i === pressed.i;
+    clicked = { at: event.timeStamp, i: pressed.i };
+    if (!second) pick(pressed.i);
+    else if (pressed.drawing) on.select({ kind: "clear" }); // with other tools Plotly brings the whole map back
+  };
+  const dragging = { pointermove: drag, pointerup: up, pointercancel: cancel };
+  const key = (event) => event.key === "Escape" && (leave(), cancel(), on.select({ kind: "clear" }));
 
-  const events = { plotly_hover: hover, plotly_unhover: leave, plotly_click: click, plotly_selected: selected,
-    plotly_deselect: deselect, plotly_relayouting: leave };
+  const events = { plotly_hover: hover, plotly_unhover: () => flat() || leave(), plotly_relayouting: leave, plotly_relayout: relaid };
+  const listeners = { pointermove: moved, pointerenter: moved, pointerleave: left, keydown: key };
   for (const [name, listener] of Object.entries(events)) plot.on(name, listener);
+  for (const [name, listener] of Object.entries(listeners)) plot.addEventListener(name, listener);
   plot.addEventListener("pointerdown", down, true);
-  plot.addEventListener("pointerup", up, true);
-  plot.addEventListener("pointerleave", leave);
-  plot.addEventListener("keydown", key);
   return () => {
     for (const [name, listener] of Object.entries(events)) plot.removeListener?.(name, listener);
+    for (const [name, listener] of Object.entries(listeners)) plot.removeEventListener(name, listener);
     plot.removeEventListener("pointerdown", down, true);
-    plot.removeEventListener("pointerup", up, true);
-    plot.removeEventListener("pointerleave", leave);
-    plot.removeEventListener("keydown", key);
+    released();
   };
 }
 
@@ -91,13 +132,13 @@ function pointerOf(event, point, plot) {
   return { x: box.left + (point.bbox?.x1 ?? 0), y: box.top + (point.bbox?.y0 ?? 0) };
 }
 
-/** Put a ring around the hovered point of a 2-D map. */
-function moveRing(ring, plot, point, dim) {
-  ring.hidden = dim === 3;
-  if (dim === 3) return;
+/** Put a ring around a dot of a 2-D map. */
+function moveRing(ring, plot, frame, i) {
+  ring.hidden = frame.header.dim === 3;
+  if (ring.hidden) return;
   const { xaxis, yaxis } = plot._fullLayout;
-  ring.style.left = `${xaxis._offset + xaxis.l2p(point.x)}px`;
-  ring.style.top = `${yaxis._offset + yaxis.l2p(point.y)}px`;
+  ring.style.left = `${xaxis._offset + xaxis.l2p(frame.arrays.x[i])}px`;
+  ring.style.top = `${yaxis._offset + yaxis.l2p(frame.arrays.y[i])}px`;
 }
 
 /** Groups that are switched off in the legend. */

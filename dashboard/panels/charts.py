@@ -3,11 +3,10 @@
 import numpy as np
 import streamlit as st
 
-from core import report
 from core.plans import Results
 from core.selection import Mode
-from dashboard import chosen
-from dashboard.histograms import bars, histograms
+from dashboard import chosen, drawn
+from dashboard.histograms import histograms
 from dashboard.panels import toolbar
 
 
@@ -22,6 +21,6 @@ def show(shown: Results) -> None:
         chosen.pick(images, mask, mode or toolbar.mode())
 
     histograms(
-        [bars(column) for column in report.columns(shown)], chosen.mask(images), chosen.scope(images),
+        drawn.histogram_bars(shown), chosen.mask(images), chosen.scope(images),
         key="histograms", on_pick=pick,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from core import export, report, tables
 from core.clustering import name_of
 from core.figures import Category, Column
 from core.plans import Results, some
-from dashboard import chosen, components, state
+from dashboard import chosen, components, drawn, state
 from dashboard.gallery import Item, gallery
 
 PAGE = 60
@@ -20,7 +20,7 @@ def show(shown: Results) -> None:
     """Draw the selected images, or all when none is selected."""
     images = shown.images.value
     some_selected, rows = chosen.mask(images).any(), chosen.rows(images)
-    columns = {column.title: column for column in report.columns(shown)}
+    columns = {column.title: column for column in drawn.columns(shown)}
     line = components.control_line()
     options = (DATA_ORDER, *columns)
     by = line.selectbox("Sort by", options, key=state.setting("order", DATA_ORDER, options), width=210)
@@ -60,7 +60,7 @@ def _take_away(shown: Results, rows: np.ndarray) -> None:
     st.caption(f"{len(rows):,} images, in the order shown.")
 
     def chosen_table() -> pd.DataFrame:
-        return tables.table(shown).iloc[rows]
+        return drawn.table(shown).iloc[rows]
 
     def packed() -> bytes:
         clusters = [name_of(i) for i in some(shown.clustering).value.labels[rows]]
@@ -119,7 +119,7 @@ def _large(shown: Results, row: int) -> None:
     for name, place, picture in zip(PARTS, st.columns(3), found, strict=False):
         place.html(f'<img class="ee-large" alt="{name}" src="{components.data_uri([picture])}">')
         place.caption(name)
-    values = tables.table(shown).iloc[row]
+    values = drawn.table(shown).iloc[row]
     st.dataframe([{"name": str(name), "value": _text(value)} for name, value in values.items()], hide_index=True)
 
 

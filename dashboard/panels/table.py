@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from core import tables
 from core.plans import Results
-from dashboard import chosen, components, state
+from dashboard import chosen, components, drawn, state
 from dashboard.panels import toolbar
 
 PAGE = 500
@@ -14,7 +13,7 @@ def show(shown: Results) -> None:
     """Draw the table."""
     images = shown.images.value
     some_selected = chosen.mask(images).any()
-    frame = tables.table(shown).iloc[chosen.rows(images)]
+    frame = drawn.table(shown).iloc[chosen.rows(images)]
     line = components.control_line()
     options = ("row", *map(str, frame.columns))
     name = line.selectbox("Sort all rows by", options, key=state.setting("table.by", "row", options), width=210)

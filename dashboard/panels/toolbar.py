@@ -1,16 +1,15 @@
 """How many images are selected, and every way to select that needs no mouse on the map."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import get_args
 
 import numpy as np
 import streamlit as st
 
-from core import report
 from core.figures import Category, Number
 from core.plans import Results
-from core.selection import Mode, matching
-from dashboard import chosen, state
+from core.selection import Mode
+from dashboard import chosen, drawn, state
 
 MODES: dict[Mode, str] = {"replace": "only these", "add": "add", "remove": "take away"}
 
@@ -74,12 +73,12 @@ def _ways(shown: Results) -> None:
     text = st.text_input(
         "Search ids, labels and other columns", key=state.setting("pick.text", ""), placeholder="cat 0012"
     )
-    found = matching(text, images.ids, *_texts(shown))
+    found = drawn.found(text, shown)
     st.button(
         f"Select {int(found.sum()):,} found", key="pick.search", disabled=not found.any(),
         on_click=chosen.pick, args=(images, found, mode()), width="stretch",
     )  # fmt: skip
-    columns = {column.title: column for column in report.columns(shown)}
+    columns = {column.title: column for column in drawn.columns(shown)}
     title = st.selectbox("By column", tuple(columns), key=state.setting("pick.column", next(iter(columns)), columns))
     column = columns[title]
     found = _by_group(column) if isinstance(column, Category) else _by_number(column)
@@ -87,13 +86,6 @@ def _ways(shown: Results) -> None:
         f"Select {int(found.sum()):,} images", key="pick.values", disabled=not found.any(),
         on_click=chosen.pick, args=(images, found, mode()), width="stretch",
     )  # fmt: skip
-
-
-def _texts(shown: Results) -> list[Sequence[object]]:
-    """Return the labels and every further column, to be searched."""
-    images = shown.images.value
-    labels = [] if images.y is None else [[images.classes[code] if code >= 0 else "" for code in images.y]]
-    return [*labels, *(values.tolist() for values in images.columns.values())]
 
 
 def _by_group(column: Category) -> np.ndarray:

@@ -113,15 +113,29 @@ def served(spec: MapSpec, folder: Path) -> dict[str, Any]:
 
     A browser that has a file does not ask for it again: another colour of the same dots is only that colour's numbers.
     """
-    header, arrays = figures.parts(spec)
+    _, header, files = _written(id(spec), folder, spec)
+    if not all((folder / name).exists() for name in files):
+        _written.clear()
+        _, header, files = _written(id(spec), folder, spec)
+    for name in files:
+        (folder / name).touch()
+    _drop_old(folder)
+    return header
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _written(identity: int, folder: Path, _spec: MapSpec) -> tuple[MapSpec, dict[str, Any], list[str]]:
+    """Write a map's arrays, and return the map, which so keeps its identity, its header and the files' names."""
+    header, arrays = figures.parts(_spec)
     there: dict[str, Any] = {
         name: {"dtype": array.dtype.name, "length": len(array), "file": _write(folder, array.tobytes(), "bin")}
         for name, array in arrays.items()
     }
+    files = [item["file"] for item in there.values()]
     if header["ids"] is not None:
         header["ids"] = {"file": _write(folder, json.dumps(header["ids"]).encode(), "json")}
-    _drop_old(folder)
-    return header | {"arrays": there}
+        files.append(header["ids"]["file"])
+    return _spec, header | {"arrays": there}, files
 
 
 def _write(folder: Path, content: bytes, kind: str) -> str:

@@ -21,6 +21,7 @@ from dashboard import (
     beside,
     chosen,
     components,
+    drawn,
     learning,
     offers,
     results,
@@ -180,7 +181,7 @@ def _complete(plan: Plan) -> Results | None:
 
 
 def _draw(scene: Scene, recipe_name: str) -> None:
-    columns = report.columns(scene.shown)
+    columns = drawn.columns(scene.shown)
     names = tuple(column.title for column in columns)
     kinds = tuple(column.title for column in columns if isinstance(column, figures.Category))
     dims = report.dimensions(scene.shown)
@@ -225,7 +226,7 @@ def _area(scene: Scene, drawing: display.Display, job_name: str | None) -> None:
     only = None if within.all() else np.flatnonzero(within)
 
     def spec_of(found: Results) -> MapSpec:
-        return report.map_spec(
+        return drawn.map_spec(
             found,
             color=company.title if company is not None and beside.fading() else drawing.color,
             symbol=drawing.symbol,
