@@ -192,11 +192,12 @@ def _names(results: Results) -> dict[str, object]:
     return {"cluster_name": _of_cluster(names, clustering.value.labels)} if any(names) else {}
 
 
-def _numbered(labels: np.ndarray, k: int) -> np.ndarray | pd.Categorical:
+def _numbered(labels: np.ndarray, k: int) -> "np.ndarray | pd.Categorical[str]":
     """Return cluster numbers as they are, or as ordered texts when some of them are noise."""
     if not (labels < 0).any():
         return labels
-    return pd.Categorical.from_codes(np.where(labels < 0, k, labels), [*map(str, range(k)), NOISE_NAME], ordered=True)
+    names = pd.Index([*map(str, range(k)), NOISE_NAME])
+    return pd.Categorical.from_codes(np.where(labels < 0, k, labels).astype(np.int64), names, ordered=True)
 
 
 def _of_cluster(names: tuple[str, ...], labels: np.ndarray) -> np.ndarray:

@@ -210,7 +210,7 @@ def rows(path):
 
 def test_a_run_with_hdbscan_says_noise_and_its_recipe_runs_again(tmp_path, capsys):
     out, again = tmp_path / "out", tmp_path / "again"
-    method = ["--cluster-method", "hdbscan", "--min-cluster-size", "5"]
+    method = ["--cluster-method", "hdbscan", "--min-cluster-size", "3", "--cluster-selection-method", "leaf"]
     command = ["run", "--data", str(made_up.write(tmp_path)), *TINY, *method]
     assert main([*command, "--ensemble-reductions", "none", "--out", str(out)]) == 0
     assert "HDBSCAN" in capsys.readouterr().err
@@ -223,7 +223,7 @@ def test_a_run_with_hdbscan_says_noise_and_its_recipe_runs_again(tmp_path, capsy
     assert [row["label"] == "noise" for row in predictions] == noise
     assert not any("-1" in (row["cluster"], row["label"]) for row in table)
     recipe = recipes.find(str(out / "recipe.json"))
-    assert (recipe.cluster.method, recipe.n_clusters, len(recipe.others)) == (HDBSCANConfig(5), None, 1)
+    assert (recipe.cluster.method, recipe.n_clusters, len(recipe.others)) == (HDBSCANConfig(3, None, "leaf"), None, 1)
     assert main(["run", "--recipe", str(out / "recipe.json"), "--quiet", "--out", str(again)]) == 0
     assert (again / "table.csv").read_bytes() == (out / "table.csv").read_bytes()
 

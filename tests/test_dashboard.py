@@ -713,3 +713,64 @@ def test_maps_side_by_side_are_scored_and_tell_who_keeps_company():
     assert all("continuity" in text and "neighbours kept" in text for text in told)
     next(item for item in at.toggle if item.label == "Colour by company kept").set_value(True).run()
     assert not at.exception and not at.error
+
+
+def test_noise_is_called_noise_in_every_panel():
+    at = page()
+    at.session_state["set.cluster.method"] = "HDBSCAN"
+    at.session_state["set.on"] = "projection"
+    at.session_state["set.hdbscan.min_cluster_size"] = 40
+    at.session_state["set.panel"] = "Clusters × labels"
+    at.run()
+    assert not at.exception and not at.error
+    assert metric(at, "Noise").endswith(" %")
+    matrix = at.dataframe[0].value
+    assert list(matrix.index[:1]) == ["cluster 0"] and matrix.index[-1] == "noise"
+    assert int(matrix.to_numpy().sum()) == 5000
+    share = matrix.loc["noise"].sum() / 5000
+    assert float(metric(at, "Noise").removesuffix(" %")) == pytest.approx(100 * share, abs=0.06)
+    for panel in ("Table", "Pictures", "Histograms", "Walks", "Neighbours"):
+        at.session_state["set.panel"] = panel
+        at.session_state["set.walk.kind"] = "around a cluster"
+        at.run()
+        assert not at.exception and not at.error, panel
+        assert "cluster -1" not in texts(at), panel
+        if panel == "Table":
+            at.session_state["set.table.by"] = "cluster"
+            at.session_state["set.table.down"] = True
+            at.run()
+            assert list(at.dataframe[0].value["cluster"][:100]) == ["noise"] * 100
+            at.session_state["set.table.down"] = False
+
+
+def test_settings_that_leave_only_noise_are_one_sentence_and_the_map_stays():
+    at = page()
+    at.session_state["set.map"] = "pca"
+    at.run()
+    at.session_state["set.cluster.method"] = "HDBSCAN"
+    at.session_state["set.on"] = "projection"
+    at.session_state["set.hdbscan.min_cluster_size"] = 500
+    at.run()
+    assert not at.exception
+    sentence = "HDBSCAN finds no cluster: with min_cluster_size 500 all 5,000 images are noise"
+    assert sentence in at.error[0].value.replace("\\", "")
+    assert metric(at, "Images") == "5,000" and metric(at, "Clusters") == "10"
+
+
+def test_clusters_that_take_long_are_asked_for_and_say_how_long(monkeypatch):
+    from dashboard import results
+
+    monkeypatch.setattr(results, "ASK_SECONDS", 0.0)
+    monkeypatch.setattr(results, "LIVE_SECONDS", 0.0)
+    at = page().run()
+    at.session_state["set.cluster.method"] = "GaussianMixture"
+    at.session_state["set.on"] = "projection"
+    at.run()
+    assert not at.exception and not at.error
+    assert "Gaussian mixture with these settings takes about" in at.info[0].value
+    assert results.jobs().all() == []
+    next(item for item in at.button if item.label == "Run").click().run()
+    settled(
+        at, lambda at: any(box.label == "Colour by" and "Cluster probability" in box.options for box in at.selectbox)
+    )
+    assert not at.exception and not at.error
