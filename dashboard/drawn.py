@@ -92,7 +92,16 @@ def _found(text: str, identity: int, _shown: Results) -> Kept[np.ndarray]:
 def _parts(shown: Results) -> tuple[object, ...]:
     """Return what the columns are made of; the map only where it is what was clustered."""
     clustered = shown.projection if shown.on == "projection" else None
-    return shown.images.value, shown.model, shown.latents, shown.reduced, shown.clustering, shown.known, shown.review, clustered
+    return (
+        shown.images.value,
+        shown.model,
+        shown.latents,
+        shown.reduced,
+        shown.clustering,
+        shown.known,
+        shown.review,
+        clustered,
+    )
 
 
 def _identities(parts: tuple[object, ...]) -> tuple[int, ...]:

@@ -80,6 +80,7 @@ ORDER = [
     "notebook",
     "worker",
     "jobs",
+    "bench",
     "cli",
     "__main__",
 ]

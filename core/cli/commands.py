@@ -10,7 +10,7 @@ from typing import Any
 
 from core import checkpoints, clustering, compare, known, pipeline, plans, report, review, stages, tables
 from core.architectures import ARCHITECTURES
-from core.cli import arguments, outputs
+from core.cli import arguments, benchmark, outputs
 from core.cli.bars import Bars
 from core.errors import CheckpointError, ConfigError, ExplorerError, ExportError
 from core.images import SAMPLES, ImageSet, SampleSource
@@ -265,6 +265,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace, Bars], int]] = {
     "classify": run,
     "compare": compare_runs,
     "export": export,
+    "bench": benchmark.run,
 }
 
 

@@ -89,6 +89,15 @@ def build() -> argparse.ArgumentParser:
     compare.add_argument("--html", type=Path, metavar="FILE", help="write it as a page, too")
     _overwrite(compare)
 
+    timed = commands.add_parser("bench", help="time this program against what others do, on the same data")
+    timed.add_argument("names", nargs="*", metavar="NAME", help="benchmarks (all); --list names them")
+    timed.add_argument("--list", action="store_true", help="say what there is")
+    timed.add_argument("--data", metavar="SRC", default="digits", help="images that the digits' model reads (digits)")
+    timed.add_argument("--repeats", type=int, metavar="N", help="runs of each side (3, of long ones 1)")
+    timed.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file, too")
+    timed.add_argument("--store", type=Path, metavar="DIR", help="where latents are kept and found again")
+    timed.add_argument("--quiet", action="store_true", help="no progress bars")
+
     export = commands.add_parser("export", help="write one result to a file")
     export.add_argument("what", choices=EXPORTS)
     _plan(export)
