@@ -54,7 +54,7 @@ def attached(shown: Results) -> Results:
 
 def reviewer() -> str:
     """Return the name under which this session decides."""
-    return str(state.value("reviewer", "") or _user())
+    return str(state.value("reviewer", "")).strip() or _user()
 
 
 def _user() -> str:
