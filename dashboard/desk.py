@@ -17,6 +17,7 @@ from core.suspects import Suspects, SuspectWeights, rank
 from core.suspects_table import group_names
 from dashboard import chosen, state
 
+PAGE = 200  # lines of the queue
 SKIP = KINDS.index("skip")
 TODO, ALL, DECIDED, SKIPPED, DISPUTED, SELECTED = FILTERS = (
     "not decided", "all", "decided", "skipped", "disputed", "selected",
@@ -137,6 +138,8 @@ def current(at: Desk) -> int | None:
         row = _next(at, -1)
     elif onward:
         row = _next(at, int(at.places[row]))
+        if row is not None:
+            state.change("suspects.page", int(np.flatnonzero(at.queue == row)[0]) // PAGE + 1)
     state.look_at(fingerprint, row)
     return row
 

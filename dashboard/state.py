@@ -67,6 +67,12 @@ def note(name: str, text: str) -> None:
     st.session_state[f"note {name}"] = text
 
 
+def noted(name: str) -> str | None:
+    """Return a text that was left, and leave it."""
+    found: str | None = st.session_state.get(f"note {name}")
+    return found
+
+
 def taken(name: str) -> str | None:
     """Return a text that was left, once."""
     found: str | None = st.session_state.pop(f"note {name}", None)

@@ -1,5 +1,6 @@
 """What a reviewer does with a suspect, or with the whole selection: buttons, and keys that press them."""
 
+import secrets
 from collections.abc import Callable
 
 import numpy as np
@@ -9,11 +10,13 @@ from core.choosing import choices, suggests
 from core.clustering import NOISE_NAME
 from core.decisions import Kind
 from core.errors import ExplorerError
+from core.images import ImageSet
 from core.review import cluster_titles
 from dashboard import components, reviewing, state
 from dashboard.desk import Desk
 
 WHOLE = "review.whole"
+PRESS = "review.press"  # which drawing of the buttons a press may be of
 MOST_LABEL = 200  # letters of a new label
 # Streamlit keeps C and R for itself; a key does nothing while a text is typed.
 KEYS = {
@@ -27,7 +30,7 @@ def whole(at: Desk) -> bool:
 
 
 def show(at: Desk, row: int | None) -> None:
-    """Draw the actions on the image under review, or on the selection."""
+    """Draw the actions on the image under review, or on the selection; those that need no choice of a target."""
     count = int(at.selected.sum())
     line = components.control_line()
     if count:
@@ -35,10 +38,20 @@ def show(at: Desk, row: int | None) -> None:
             f"Whole selection ({count:,})", key=state.setting(WHOLE, False),
             help="The next action is on every selected image at once, and undone in one step.",
         )  # fmt: skip
-    rows = np.flatnonzero(at.selected) if whole(at) else np.array([] if row is None else [row], np.int64)
+    rows = _rows(at, row)
+    state.note(PRESS, secrets.token_hex(8))
     if len(rows):
         _decisions(line, at, rows)
-    _reversals(line, at)
+
+
+def _rows(at: Desk, row: int | None) -> np.ndarray:
+    """Return what an action is of, int64 (m,)."""
+    return np.flatnonzero(at.selected) if whole(at) else np.array([] if row is None else [row], np.int64)
+
+
+def further(at: Desk, row: int | None) -> None:
+    """Draw the actions whose target is chosen from a list."""
+    rows = _rows(at, row)
     if len(rows):
         _chosen(components.control_line(), at, rows)
 
@@ -73,12 +86,11 @@ def _own(at: Desk, rows: np.ndarray) -> str:
 
 
 def _chosen(line: DeltaGenerator, at: Desk, rows: np.ndarray) -> None:
-    """Draw the actions whose target is chosen from a list."""
     if at.of_labels:
         given = {item.new for item in at.standing.values() if item.kind == "relabel"} - set(at.names)
         label = line.selectbox(
             "Another label", [*at.names, *sorted(given)], key=state.setting("review.label", None), accept_new_options=True,
-            placeholder="choose or type…", width=190, help="Of the labels there are, or a new one.",
+            placeholder="another label, or a new one…", width=230, label_visibility="collapsed",
         )  # fmt: skip
         text = str(label or "").strip()[:MOST_LABEL]
         _button(
@@ -86,8 +98,8 @@ def _chosen(line: DeltaGenerator, at: Desk, rows: np.ndarray) -> None:
         )
     titles = cluster_titles(at.shown)
     cluster = line.selectbox(
-        "Cluster", range(len(titles)), format_func=titles.__getitem__, placeholder="choose…", width=140,
-        key=state.setting("review.cluster", None, (None, *range(len(titles)))),
+        "Cluster", range(len(titles)), format_func=titles.__getitem__, placeholder="cluster…", width=130,
+        label_visibility="collapsed", key=state.setting("review.cluster", None, (None, *range(len(titles)))),
     )  # fmt: skip
     to = "" if cluster is None else str(cluster)
     _button(line, at, rows, "move", "move", f"Move → {to or '…'}", "move_item", target=to, disabled=not to)
@@ -99,17 +111,21 @@ def _button(
 ) -> None:  # fmt: skip
     """Draw a button of one action.
 
-    Its key holds the image, so that a press that was meant for the image before, and comes late, decides nothing of this one.
+    Its key holds the image, and a press counts once for each time the buttons were drawn: one that was meant for the image
+    before, and comes late, decides nothing.
     """
+    press, looked = state.noted(PRESS), state.looked_at(at.images.fingerprint)[0]
 
     def act() -> None:
+        if state.taken(PRESS) != press:
+            return
         try:
             made = choices(at.shown, at.found, rows, kind, target)
         except ExplorerError as error:
             state.note(reviewing.PROBLEM, str(error))
             return
         reviewing.decide(at.images, made)
-        state.look_at(at.images.fingerprint, state.looked_at(at.images.fingerprint)[0], onward=True)
+        state.look_at(at.images.fingerprint, looked, onward=True)
         state.change(WHOLE, False)
 
     line.button(
@@ -118,23 +134,23 @@ def _button(
     )  # fmt: skip
 
 
-def _reversals(line: DeltaGenerator, at: Desk) -> None:
+def reversals(line: DeltaGenerator, at: Desk) -> None:
     """Draw undo and redo of this reviewer's actions."""
     back, forward = reviewing.can_undo(at.review)
     name = reviewing.reviewer()
 
-    def reverse(step: Callable[..., None], groups: tuple[str, ...]) -> None:
+    def reverse(step: Callable[[ImageSet], None], groups: tuple[str, ...]) -> None:
         step(at.images)
         rows = [row for row in at.review.members.get(groups[-1], ()) if isinstance(row, int)]
         if rows:
             state.look_at(at.images.fingerprint, rows[0])
 
     line.button(
-        "Undo decision", key="review.undo", shortcut=KEYS["undo"], icon=":material/undo:", disabled=not back,
+        "Undo", key="review.undo", shortcut=KEYS["undo"], icon=":material/undo:", disabled=not back,
         on_click=reverse, args=(reviewing.undo, at.review.done.get(name, ())),
-        help=f"Take back the last action of {components.plain(name)}.",
+        help=f"Take back the last decision of {components.plain(name)}.",
     )  # fmt: skip
     line.button(
-        "Redo decision", key="review.redo", shortcut=KEYS["redo"], icon=":material/redo:", disabled=not forward,
+        "Redo", key="review.redo", shortcut=KEYS["redo"], icon=":material/redo:", disabled=not forward,
         on_click=reverse, args=(reviewing.redo, at.review.taken_back.get(name, ())), help="Bring back what was undone last.",
     )  # fmt: skip

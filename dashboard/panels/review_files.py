@@ -17,28 +17,34 @@ from dashboard.desk import Desk
 MOST_BYTES = corrections_csv.LIMIT_BYTES
 
 
-def take_away(line: DeltaGenerator, at: Desk) -> None:
-    """Offer the queue and the review as files."""
+def files(line: DeltaGenerator, at: Desk) -> None:
+    """Offer the queue and the review as files, and take corrections from one."""
     stem = report.file_stem(at.shown)
-    with line.popover("Take away", icon=":material/download:"):
+    with line.popover("Files", icon=":material/download:"):
         _file("Suspects CSV", f"{stem}-suspects.csv", lambda: tables.csv(suspects(at.shown, at.found)),
               "The whole ranking, best first, with the score and its parts.")  # fmt: skip
-        if not at.review.events:
+        if at.review.events:
+            _decided(stem, at)
+        else:
             st.caption("Corrections can be taken away once something is decided.")
-            return
-        for label, name, frame, text in (
-            ("Corrections CSV", "corrections", partial(corrections_csv.corrections, at.review),
-             "The decision that stands on each image: id, old, new, who decided, score, time. It can be brought in again."),
-            ("History CSV", "history", partial(corrections_csv.history, at.review),
-             "Every decision ever made, also those that were undone."),
-        ):  # fmt: skip
-            _file(label, f"{stem}-{name}.csv", partial(_written, frame), text)
-        junk = st.toggle("With images marked as junk", key=state.setting("review.with_junk", False))
-        _file(
-            "Corrected predictions CSV", f"{stem}-corrected.csv",
-            lambda: tables.plain_csv(corrections_csv.corrected_predictions(at.shown, at.review, junk=junk)),
-            "id and the class of each image's cluster, with the decisions in it.",
-        )  # fmt: skip
+        st.divider()
+        _from_file(at)
+
+
+def _decided(stem: str, at: Desk) -> None:
+    for label, name, frame, text in (
+        ("Corrections CSV", "corrections", partial(corrections_csv.corrections, at.review),
+         "The decision that stands on each image: id, old, new, who decided, score, time. It can be brought in again."),
+        ("History CSV", "history", partial(corrections_csv.history, at.review),
+         "Every decision ever made, also those that were undone."),
+    ):  # fmt: skip
+        _file(label, f"{stem}-{name}.csv", partial(_written, frame), text)
+    junk = st.toggle("With images marked as junk", key=state.setting("review.with_junk", False))
+    _file(
+        "Corrected predictions CSV", f"{stem}-corrected.csv",
+        lambda: tables.plain_csv(corrections_csv.corrected_predictions(at.shown, at.review, junk=junk)),
+        "id and the class of each image's cluster, with the decisions in it.",
+    )  # fmt: skip
 
 
 def _written(frame: "partial[pd.DataFrame]") -> bytes:
@@ -52,12 +58,10 @@ def _file(label: str, name: str, make, text: str) -> None:  # type: ignore[no-un
     )  # fmt: skip
 
 
-def bring(line: DeltaGenerator, at: Desk) -> None:
-    """Let many decisions be made at once: by a rule, or from a file."""
-    with line.popover("Many at once", icon=":material/playlist_add_check:"):
+def rule(line: DeltaGenerator, at: Desk) -> None:
+    """Let all suspects above the threshold be decided at once."""
+    with line.popover("Rule", icon=":material/playlist_add_check:"):
         _by_rule(at)
-        st.divider()
-        _from_file(at)
 
 
 def _by_rule(at: Desk) -> None:
@@ -65,12 +69,10 @@ def _by_rule(at: Desk) -> None:
     what = "label" if at.of_labels else "cluster"
     verb = "Relabel" if at.of_labels else "Move"
     if not made:
-        st.caption(
-            f"By rule: no image at or above {at.threshold:.2f} that is not decided on has another suggested {what}."
-        )
+        st.caption(f"No image at or above {at.threshold:.2f} that is not decided on has another suggested {what}.")
         return
     st.markdown(
-        f"**By rule**: {len(made):,} images at or above {at.threshold:.2f}, not decided on yet, get their suggested {what}."
+        f"{len(made):,} images at or above {at.threshold:.2f}, not decided on yet, get their suggested {what}."
     )
     sure = st.checkbox("I have looked at some of them", key=f"review.sure.{len(made)}.{at.threshold}")
     st.button(

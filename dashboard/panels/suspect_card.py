@@ -1,5 +1,6 @@
 """One suspect: its pictures, why it is suspect, what was decided of it, its neighbours and the middles of its groups."""
 
+import html
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,7 +19,7 @@ from dashboard.components import Picture
 from dashboard.desk import Desk
 from dashboard.panels import pictures
 
-SIDE, SMALL = 104, 62  # pixels
+SIDE, SMALL = 88, 62  # pixels, so that a row fits beside the map
 NEAR = 8
 
 
@@ -37,11 +38,10 @@ def show(at: Desk, row: int) -> None:
         for name, picture in zip(pictures.PARTS, pictures.pictures(at.shown, row, pictures.PARTS), strict=False)
     ]
     components.gallery([*own, *_middles(at, row)], side=SIDE)
-    why = reasons(at.found, row, at.names)
-    st.markdown("\n".join(f"- {components.plain(text)}" for text in why) or "No part speaks against its place.")
-    near = _near(at, row)
-    st.caption("Nearest in latent space, nearest first:")
-    components.gallery([_picture(at, int(other)) for other in near], side=SMALL)
+    st.caption("Its neighbours in latent space, nearest first")
+    components.gallery([_picture(at, other) for other in _near(at, row)], side=SMALL)
+    why = reasons(at.found, row, at.names) or ["No part speaks against its place."]
+    st.html(f'<ul class="ee-reasons">{"".join(f"<li>{html.escape(text)}</li>" for text in why)}</ul>')
 
 
 def _places(at: Desk, row: int) -> list[str]:

@@ -5,17 +5,17 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.decisions import KINDS
 from core.evidence import PARTS, Evidence
 from core.suspects import SuspectWeights
 from core.suspects_table import suspects
 from dashboard import chosen, state
-from dashboard.desk import SKIP, Desk
+from dashboard.desk import PAGE, SKIP, Desk
 from dashboard.panels import toolbar
 
-PAGE = 200
-HEIGHT = 215  # pixels of the table: five rows, so that the image under review stays on the screen
+HEIGHT = 180  # pixels of the table: four rows, so that the image under review stays on the screen
 MEANINGS = {
     "majority": "How few of its cluster have its label, against the majority's.",
     "margin": "The own centroid against the nearest other one; 0.5 is the border.",
@@ -27,11 +27,15 @@ MEANINGS = {
 }
 
 
-def weights(line, evidence: Evidence) -> None:  # type: ignore[no-untyped-def]
+def weights(line: DeltaGenerator, evidence: Evidence) -> None:
     """Draw a slider for each part, which moves the ranking at once."""
     usual = asdict(SuspectWeights())
     there = [name for name in PARTS if name in evidence.parts]
-    with line.popover("Weights", icon=":material/tune:"):
+    with line.popover("Score", icon=":material/tune:"):
+        st.number_input(
+            "An image is a suspect from", 0.0, 1.0, step=0.05, format="%.2f", key=state.setting("suspects.threshold", 0.5),
+            help="Of progress and of decisions by rule; the queue goes on below it.",
+        )  # fmt: skip
         st.caption("How much each part counts in the score; only their proportions matter.")
         for name in there:
             key = state.setting(f"suspects.weight.{name}", usual[name])
@@ -46,55 +50,58 @@ def weights(line, evidence: Evidence) -> None:  # type: ignore[no-untyped-def]
         st.button("Reset the weights", key="suspects.reset", icon=":material/restart_alt:", on_click=reset)
 
 
-def controls(line, at: Desk) -> None:  # type: ignore[no-untyped-def]
-    """Draw threshold, page and what selects on the map."""
-    line.number_input(
-        "Suspect from", 0.0, 1.0, step=0.05, format="%.2f", key=state.setting("suspects.threshold", 0.5), width=130,
-        help="The score from which an image counts as a suspect: for the progress, and for decisions by rule.",
-    )  # fmt: skip
-    pages = max(1, -(-len(at.queue) // PAGE))
-    if pages > 1:
-        key = state.bounded("suspects.page", 1, 1, pages)
-        line.number_input(f"Page, 1 to {pages:,}", 1, pages, key=key, width=130)
-    with line.popover("On the map", icon=":material/my_location:"):
+def controls(line: DeltaGenerator, at: Desk) -> None:
+    """Draw what selects on the map, and the page."""
+    with line.popover("Map", icon=":material/my_location:"):
         st.toggle(
             "Select the image under review", key=state.setting("suspects.follow", False),
             help="Each image that comes under review is then selected in every view.",
         )  # fmt: skip
-        if not len(at.queue):
-            return
-        first = st.number_input(
-            "Of the queue, the first", 1, len(at.queue), key=state.bounded("suspects.first", 20, 1, len(at.queue))
-        )
-        if st.button(
-            f"Select the first {int(first):,} on the map", key="suspects.select", icon=":material/select_all:",
-            on_click=chosen.pick, args=(at.images, at.queue[: int(first)], toolbar.mode()),
-        ):  # fmt: skip
-            st.rerun()  # the map is not in this fragment
+        if len(at.queue):
+            _first(at)
 
 
-def progress(at: Desk) -> None:
-    """Say how many suspects above the threshold are decided."""
+def page(line: DeltaGenerator, at: Desk) -> None:
+    """Draw which page of the queue is shown, where there is more than one."""
+    pages = max(1, -(-len(at.queue) // PAGE))
+    if pages > 1:
+        key = state.bounded("suspects.page", 1, 1, pages)
+        line.number_input(f"Page, 1 to {pages:,}", 1, pages, key=key, width=130)
+
+
+def _first(at: Desk) -> None:
+    first = st.number_input(
+        "Of the queue, the first", 1, len(at.queue), key=state.bounded("suspects.first", 20, 1, len(at.queue))
+    )
+    if st.button(
+        f"Select the first {int(first):,} on the map", key="suspects.select", icon=":material/select_all:",
+        on_click=chosen.pick, args=(at.images, at.queue[: int(first)], toolbar.mode()),
+    ):  # fmt: skip
+        st.rerun()  # the map is not in this fragment
+
+
+def progress(line: DeltaGenerator, at: Desk) -> None:
+    """Say how many suspects are decided."""
     above = at.found.score >= at.threshold
     total, skipped = int(above.sum()), int((above & (at.codes == SKIP)).sum())
     done = int((above & (at.codes >= 0)).sum()) - skipped
     text = f"{done:,} decided of {total:,} at or above {at.threshold:.2f}"
     further = [f"{skipped:,} skipped"] * bool(skipped)
     further += [f"{int(at.disputed.sum()):,} disputed"] * bool(at.disputed.any())
-    st.progress(done / total if total else 0.0, text=" · ".join([text, *further]))
+    line.container(width="stretch").progress(done / total if total else 0.0, text=" · ".join([text, *further]))
 
 
 def table(at: Desk, row: int | None) -> None:
     """Draw a page of the queue; a click on a line brings its image under review."""
     if not len(at.queue):
         return
-    page = int(state.value("suspects.page", 1)) if len(at.queue) > PAGE else 1
-    rows = at.queue[(page - 1) * PAGE : page * PAGE]
+    number = int(state.value("suspects.page", 1)) if len(at.queue) > PAGE else 1
+    rows = at.queue[(number - 1) * PAGE : number * PAGE]
     frame = suspects(at.shown, at.found, rows)
     frame.insert(0, "rank", at.places[rows] + 1)
     frame.insert(0, "now", ["▶" if other == row else "" for other in rows])
     frame.insert(frame.columns.get_loc("score") + 1, "decision", _decisions(at, rows))  # type: ignore[arg-type]
-    key = f"suspects.queue.{at.show}.{page}.{hash(rows.tobytes())}"
+    key = f"suspects.queue.{at.show}.{number}.{hash(rows.tobytes())}"
 
     def look() -> None:
         for line, _ in state.cells(key):
@@ -105,7 +112,7 @@ def table(at: Desk, row: int | None) -> None:
         column_config=_columns(at),
     )  # fmt: skip
     st.caption(
-        f"{(page - 1) * PAGE + 1:,} to {(page - 1) * PAGE + len(rows):,} of {len(at.queue):,} images {_told(at)}, "
+        f"{(number - 1) * PAGE + 1:,} to {(number - 1) * PAGE + len(rows):,} of {len(at.queue):,} images {_told(at)}, "
         "the most suspect first; click a line to look at its image."
     )
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.errors import ExplorerError
 from core.evidence import SuspectConfig
@@ -54,27 +55,33 @@ def _panel(shown: Results) -> None:
     row = current(at)
     _follow(at, row)
     suspect_queue.controls(line, at)
-    review_files.take_away(line, at)
-    review_files.bring(line, at)
+    review_files.rule(line, at)
+    review_files.files(line, at)
     _reviewer(line)
-    suspect_queue.progress(at)
+    suspect_queue.page(line, at)
+    line = components.control_line()
+    suspect_queue.progress(line, at)
+    review_actions.reversals(line, at)
     suspect_queue.table(at, row)
     review_actions.show(at, row)
     if row is None:
         st.info(_nothing(at), icon=":material/task_alt:")
     else:
         suspect_card.show(at, row)
+    review_actions.further(at, row)
     st.fragment(_others, run_every=POLL_SECONDS)(at.images, at.review.cursor)
     sessions.write_address()
     if at.review.current and state.seen_change("review", str(at.review.cursor)) and _colored():
         st.rerun()  # the map is drawn by what was decided
 
 
-def _reviewer(line) -> None:  # type: ignore[no-untyped-def]
-    line.text_input(
-        "Reviewer", key=state.setting("reviewer", ""), placeholder=reviewing.reviewer(), max_chars=80, width=150,
-        help="The name that your decisions bear. Each reviewer undoes only their own.",
-    )  # fmt: skip
+def _reviewer(line: DeltaGenerator) -> None:
+    name = reviewing.reviewer()
+    with line.popover(components.plain(name), icon=":material/person:"):
+        st.text_input(
+            "Reviewer", key=state.setting("reviewer", ""), placeholder=name, max_chars=80,
+            help="The name that your decisions bear. Each reviewer undoes only their own.",
+        )  # fmt: skip
 
 
 def _nothing(at: Desk) -> str:
