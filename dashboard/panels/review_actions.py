@@ -73,7 +73,7 @@ def _decisions(line: DeltaGenerator, at: Desk, rows: np.ndarray) -> None:
         line, at, rows, "suggested", kind, text, "auto_fix_high", primary=True, disabled=not len(changed),
         help="Give it what the parts name." if one else "Give each what the parts name; the others are left alone.",
     )  # fmt: skip
-    _button(line, at, rows, "junk", "junk", "Junk", "delete", help="It belongs to nothing: no label at all.")
+    _button(line, at, rows, "junk", "junk", "Junk", "delete", help="It belongs nowhere.")
     _button(line, at, rows, "skip", "skip", "Skip", "skip_next", help="Decide on it another time.")
 
 

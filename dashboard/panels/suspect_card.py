@@ -1,4 +1,4 @@
-"""One suspect: its pictures, why it is suspect, what was decided of it, its neighbours and the middles of its groups."""
+"""One suspect: its pictures, why it is suspect, what was decided of it, its neighbours and the medoids of its groups."""
 
 import html
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ def show(at: Desk, row: int) -> None:
         Picture([picture], [name])
         for name, picture in zip(pictures.PARTS, pictures.pictures(at.shown, row, pictures.PARTS), strict=False)
     ]
-    components.gallery([*own, *_middles(at, row)], side=SIDE)
+    components.gallery([*own, *_medoids(at, row)], side=SIDE)
     st.caption("Its neighbours in latent space, nearest first")
     components.gallery([_picture(at, other) for other in _near(at, row)], side=SMALL)
     why = reasons(at.found, row, at.names) or ["No part speaks against its place."]
@@ -70,21 +70,21 @@ def _said(decision: Decision) -> str:
     return f"{who}: {what} ({decision.time[:16].replace('T', ' ')} UTC)"
 
 
-def _middles(at: Desk, row: int) -> list[Picture]:
+def _medoids(at: Desk, row: int) -> list[Picture]:
     """Return the medoids of the groups that an image is in, and of the one suggested."""
     own, suggested = int(at.found.evidence.groups[row]), int(at.found.suggested[row])
     of = at.found.evidence.of
-    asked = [(f"middle of its {of}", of, own)]
+    asked = [(f"medoid of its {of}", of, own)]
     if at.of_labels:
-        asked.append(("middle of its cluster", "cluster", int(some(at.shown.clustering).value.labels[row])))
+        asked.append(("medoid of its cluster", "cluster", int(some(at.shown.clustering).value.labels[row])))
     if suggested != own:
-        asked.append((f"middle of the suggested {of}", of, suggested))
+        asked.append((f"medoid of the suggested {of}", of, suggested))
     found = []
     for text, kind, group in asked:
         middle = None if group < 0 else _medoid(at, kind, group)
         if middle is not None:
             name = at.names[group] if kind == of else cluster_titles(at.shown)[group]
-            found.append(Picture([np.asarray(at.images.x[middle])], [text, name]))
+            found.append(Picture([np.asarray(at.images.x[middle])], [f"{text} {name}"]))
     return found
 
 

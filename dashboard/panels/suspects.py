@@ -43,7 +43,7 @@ def _panel(shown: Results) -> None:
     line = components.control_line()
     options = [name for name in FILTERS if name != SELECTED or chosen.mask(shown.images.value).any()]
     filtered = line.selectbox(
-        "Show", options, key=state.setting("suspects.show", TODO, options), width=150,
+        "Show", options, key=state.setting("suspects.show", TODO, options), width=150, label_visibility="collapsed",
         on_change=state.look_at, args=(shown.images.value.fingerprint, None),
     )  # fmt: skip
     suspect_queue.weights(line, evidence)
