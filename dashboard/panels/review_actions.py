@@ -143,7 +143,7 @@ def reversals(line: DeltaGenerator, at: Desk) -> None:
         step(at.images)
         rows = [row for row in at.review.members.get(groups[-1], ()) if isinstance(row, int)]
         if rows:
-            state.look_at(at.images.fingerprint, rows[0])
+            state.look_at(at.images.fingerprint, rows[0], onward=step is reviewing.redo)
 
     line.button(
         "Undo", key="review.undo", shortcut=KEYS["undo"], icon=":material/undo:", disabled=not back,

@@ -146,6 +146,8 @@ def _columns(at: Desk) -> dict[str, Any]:
         ),
         "decision": st.column_config.TextColumn(width=110),
     }
+    if not at.of_labels:
+        del config["label"]
     for name in ("score", *(part for part in PARTS if part in at.found.evidence.parts)):
         config[name] = st.column_config.ProgressColumn(
             format="%.3f", min_value=0.0, max_value=1.0, width=95,
