@@ -67,12 +67,6 @@ def note(name: str, text: str) -> None:
     st.session_state[f"note {name}"] = text
 
 
-def noted(name: str) -> str | None:
-    """Return a text that was left, and leave it."""
-    found: str | None = st.session_state.get(f"note {name}")
-    return found
-
-
 def taken(name: str) -> str | None:
     """Return a text that was left, once."""
     found: str | None = st.session_state.pop(f"note {name}", None)
@@ -213,14 +207,6 @@ def looked_at(fingerprint: str) -> tuple[int | None, bool]:
     """Return which of these images is under review, and whether the next one after it is to be."""
     found: tuple[int | None, bool] = st.session_state.get("under review", {}).get(fingerprint, (None, False))
     return found
-
-
-def seen_change(name: str, new: str) -> bool:
-    """Say whether something is another than when last asked."""
-    seen: dict[str, str] = st.session_state.setdefault("seen", {})
-    changed = seen.get(name) != new
-    seen[name] = new
-    return changed
 
 
 def open_image(row: int | None) -> None:

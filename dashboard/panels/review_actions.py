@@ -29,7 +29,14 @@ def whole(at: Desk) -> bool:
     return bool(state.value(WHOLE, False)) and bool(at.selected.any())
 
 
-def show(at: Desk, row: int | None) -> None:
+def drawn() -> str:
+    """Note that the buttons are drawn anew, and return which drawing this is: presses of those drawn before do not count."""
+    press = secrets.token_hex(8)
+    state.note(PRESS, press)
+    return press
+
+
+def show(at: Desk, row: int | None, press: str) -> None:
     """Draw the actions on the image under review, or on the selection; those that need no choice of a target."""
     count = int(at.selected.sum())
     line = components.control_line()
@@ -39,9 +46,8 @@ def show(at: Desk, row: int | None) -> None:
             help="The next action is on every selected image at once, and undone in one step.",
         )  # fmt: skip
     rows = _rows(at, row)
-    state.note(PRESS, secrets.token_hex(8))
     if len(rows):
-        _decisions(line, at, rows)
+        _decisions(line, at, rows, press)
 
 
 def _rows(at: Desk, row: int | None) -> np.ndarray:
@@ -49,17 +55,17 @@ def _rows(at: Desk, row: int | None) -> np.ndarray:
     return np.flatnonzero(at.selected) if whole(at) else np.array([] if row is None else [row], np.int64)
 
 
-def further(at: Desk, row: int | None) -> None:
+def further(at: Desk, row: int | None, press: str) -> None:
     """Draw the actions whose target is chosen from a list."""
     rows = _rows(at, row)
     if len(rows):
-        _chosen(components.control_line(), at, rows)
+        _chosen(components.control_line(), at, rows, press)
 
 
-def _decisions(line: DeltaGenerator, at: Desk, rows: np.ndarray) -> None:
+def _decisions(line: DeltaGenerator, at: Desk, rows: np.ndarray, press: str) -> None:
     one = len(rows) == 1
     _button(
-        line, at, rows, "confirm", "confirm", _own(at, rows) if one else f"Confirm {len(rows):,}", "check",
+        line, at, rows, press, "confirm", "confirm", _own(at, rows) if one else f"Confirm {len(rows):,}", "check",
         help="It is right where it is." if one else "They are right where they are.",
     )  # fmt: skip
     changed = rows[suggests(at.found)[rows]]
@@ -70,11 +76,11 @@ def _decisions(line: DeltaGenerator, at: Desk, rows: np.ndarray) -> None:
     else:
         text = f"{kind.capitalize()} {len(changed):,} as suggested"
     _button(
-        line, at, rows, "suggested", kind, text, "auto_fix_high", primary=True, disabled=not len(changed),
+        line, at, rows, press, "suggested", kind, text, "auto_fix_high", primary=True, disabled=not len(changed),
         help="Give it what the parts name." if one else "Give each what the parts name; the others are left alone.",
     )  # fmt: skip
-    _button(line, at, rows, "junk", "junk", "Junk", "delete", help="It belongs nowhere.")
-    _button(line, at, rows, "skip", "skip", "Skip", "skip_next", help="Decide on it another time.")
+    _button(line, at, rows, press, "junk", "junk", "Junk", "delete", help="It belongs nowhere.")
+    _button(line, at, rows, press, "skip", "skip", "Skip", "skip_next", help="Decide on it another time.")
 
 
 def _own(at: Desk, rows: np.ndarray) -> str:
@@ -85,7 +91,7 @@ def _own(at: Desk, rows: np.ndarray) -> str:
     return "Confirm no label" if at.of_labels else f"Confirm {NOISE_NAME}"
 
 
-def _chosen(line: DeltaGenerator, at: Desk, rows: np.ndarray) -> None:
+def _chosen(line: DeltaGenerator, at: Desk, rows: np.ndarray, press: str) -> None:
     if at.of_labels:
         given = {item.new for item in at.standing.values() if item.kind == "relabel"} - set(at.names)
         label = line.selectbox(
@@ -94,19 +100,19 @@ def _chosen(line: DeltaGenerator, at: Desk, rows: np.ndarray) -> None:
         )  # fmt: skip
         text = str(label or "").strip()[:MOST_LABEL]
         _button(
-            line, at, rows, "relabel", "relabel", f"Relabel → {text or '…'}", "label", target=text, disabled=not text
-        )
+            line, at, rows, press, "relabel", "relabel", f"Relabel → {text or '…'}", "label", target=text, disabled=not text,
+        )  # fmt: skip
     titles = cluster_titles(at.shown)
     cluster = line.selectbox(
         "Cluster", range(len(titles)), format_func=titles.__getitem__, placeholder="cluster…", width=130,
         label_visibility="collapsed", key=state.setting("review.cluster", None, (None, *range(len(titles)))),
     )  # fmt: skip
     to = "" if cluster is None else str(cluster)
-    _button(line, at, rows, "move", "move", f"Move → {to or '…'}", "move_item", target=to, disabled=not to)
+    _button(line, at, rows, press, "move", "move", f"Move → {to or '…'}", "move_item", target=to, disabled=not to)
 
 
 def _button(
-    line: DeltaGenerator, at: Desk, rows: np.ndarray, name: str, kind: Kind, text: str, icon: str,
+    line: DeltaGenerator, at: Desk, rows: np.ndarray, press: str, name: str, kind: Kind, text: str, icon: str,
     target: str = "", disabled: bool = False, primary: bool = False, help: str | None = None,
 ) -> None:  # fmt: skip
     """Draw a button of one action.
@@ -114,7 +120,7 @@ def _button(
     Its key holds the image, and a press counts once for each time the buttons were drawn: one that was meant for the image
     before, and comes late, decides nothing.
     """
-    press, looked = state.noted(PRESS), state.looked_at(at.images.fingerprint)[0]
+    looked = state.looked_at(at.images.fingerprint)[0]
 
     def act() -> None:
         if state.taken(PRESS) != press:
@@ -124,9 +130,9 @@ def _button(
         except ExplorerError as error:
             state.note(reviewing.PROBLEM, str(error))
             return
-        reviewing.decide(at.images, made)
-        state.look_at(at.images.fingerprint, looked, onward=True)
-        state.change(WHOLE, False)
+        if reviewing.decide(at.images, made):
+            state.look_at(at.images.fingerprint, looked, onward=True)
+            state.change(WHOLE, False)
 
     line.button(
         components.plain(text), key=f"review.{name}.{rows[0]}.{len(rows)}", shortcut=KEYS[name], icon=f":material/{icon}:",

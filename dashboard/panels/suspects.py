@@ -63,15 +63,16 @@ def _panel(shown: Results) -> None:
     suspect_queue.progress(line, at)
     review_actions.reversals(line, at)
     suspect_queue.table(at, row)
-    review_actions.show(at, row)
+    press = review_actions.drawn()
+    review_actions.show(at, row, press)
     if row is None:
         st.info(_nothing(at), icon=":material/task_alt:")
     else:
         suspect_card.show(at, row)
-    review_actions.further(at, row)
+    review_actions.further(at, row, press)
     st.fragment(_others, run_every=POLL_SECONDS)(at.images, at.review.cursor)
     sessions.write_address()
-    if at.review.current and state.seen_change("review", str(at.review.cursor)) and _colored():
+    if _changed("review", str(at.review.cursor)) and at.review.events and _colored():
         st.rerun()  # the map is drawn by what was decided
 
 
@@ -95,9 +96,16 @@ def _follow(at: Desk, row: int | None) -> None:
     """Select the image under review everywhere, where that is asked for."""
     if not state.value("suspects.follow", False) or row is None or at.show == SELECTED or review_actions.whole(at):
         return
-    if state.seen_change("suspect selected", f"{at.images.fingerprint} {row}"):
+    if _changed("suspect selected", f"{at.images.fingerprint} {row}"):
         chosen.pick(at.images, np.array([row]))
         st.rerun()
+
+
+def _changed(name: str, new: str) -> bool:
+    """Say whether something is another than when last asked."""
+    before = state.taken(name)
+    state.note(name, new)
+    return before != new
 
 
 def _colored() -> bool:
