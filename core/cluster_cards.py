@@ -93,6 +93,14 @@ def cluster_card(
     )
 
 
+def medoid_of(values: np.ndarray, groups: np.ndarray, group: int) -> int | None:
+    """Return the medoid of a group of (n, d) values, whose members are those with its number; None where it has none."""
+    rows = np.flatnonzero(groups == group)
+    if not len(rows):
+        return None
+    return medoid(values, rows[np.argsort(_distances(values, rows), kind="stable")])
+
+
 def medoid(values: np.ndarray, rows: np.ndarray) -> int:
     """Return the row whose distances to all `rows` sum up to least, ties to the first of them.
 

@@ -21,10 +21,11 @@ _STYLE = """<style>
 [data-testid="stMetric"] { padding: 0; }
 .block-container, [data-testid="stMainBlockContainer"] { padding: 3.6rem 1.5rem 1rem; }
 .ee-gallery { display: flex; flex-wrap: wrap; gap: 10px; }
-.ee-gallery figure { margin: 0; width: 148px; font-size: 12px; line-height: 1.3; }
-.ee-gallery img { width: 148px; image-rendering: pixelated; border-radius: 3px; display: block; }
+.ee-gallery figure { margin: 0; width: var(--ee-side, 148px); font-size: 12px; line-height: 1.3; }
+.ee-gallery img { width: var(--ee-side, 148px); image-rendering: pixelated; border-radius: 3px; display: block; }
 .ee-large { width: 100%; image-rendering: pixelated; border-radius: 3px; }
 .ee-strip { width: 100%; max-width: 900px; image-rendering: pixelated; display: block; }
+.ee-reasons { font-size: 14px; line-height: 1.4; margin: 0; padding-left: 18px; }
 .ee-gallery figcaption { overflow-wrap: anywhere; padding-top: 2px; }
 @media (min-width: 1800px) {
   .st-key-workbench { display: grid; grid-template-columns: minmax(0, 8fr) minmax(0, 5fr); gap: 1.5rem; align-items: start; }
@@ -126,8 +127,8 @@ def numbers(scores: Scores) -> None:
         column.metric(TITLES[name], text(name, value), help=EXPLANATIONS.get(name))
 
 
-def gallery(pictures: Sequence[Picture]) -> None:
-    """Show pictures with texts; each crisp, every text escaped."""
+def gallery(pictures: Sequence[Picture], side: int = 148) -> None:
+    """Show pictures, `side` pixels wide, with texts; each crisp, every text escaped."""
     items = []
     for picture in pictures:
         lines = "<br>".join(html.escape(line) for line in picture.lines)
@@ -135,7 +136,7 @@ def gallery(pictures: Sequence[Picture]) -> None:
         items.append(
             f'<figure><img src="{data_uri(picture.images)}" alt="{alt}"><figcaption>{lines}</figcaption></figure>'
         )
-    st.html(f'<div class="ee-gallery">{"".join(items)}</div>')
+    st.html(f'<div class="ee-gallery" style="--ee-side: {side}px">{"".join(items)}</div>')
 
 
 def data_uri(images: Sequence[np.ndarray], gap: int = 1) -> str:

@@ -54,7 +54,7 @@ def attached(shown: Results) -> Results:
 
 def reviewer() -> str:
     """Return the name under which this session decides."""
-    return str(state.value("reviewer", "") or _user())
+    return str(state.value("reviewer", "")).strip() or _user()
 
 
 def _user() -> str:
@@ -64,9 +64,12 @@ def _user() -> str:
         return "reviewer"
 
 
-def decide(images: ImageSet, choices: Sequence[Choice]) -> None:
-    """Keep decisions as one action; what is wrong with them is said when the page runs again. Only in a callback."""
-    _keep(images, lambda before: corrections.decide(log_path(images.fingerprint), before, choices, reviewer()))
+def decide(images: ImageSet, choices: Sequence[Choice]) -> bool:
+    """Keep decisions as one action, and say whether they are kept. Only in a callback.
+
+    What is wrong with them is said when the page runs again.
+    """
+    return _keep(images, lambda before: corrections.decide(log_path(images.fingerprint), before, choices, reviewer()))
 
 
 def name_cluster(images: ImageSet, clustering: str, cluster: int, name: str, color: str) -> None:
@@ -93,9 +96,11 @@ def can_undo(found: Review) -> tuple[bool, bool]:
     return bool(found.done.get(reviewer())), bool(found.taken_back.get(reviewer()))
 
 
-def _keep(images: ImageSet, change: Callable[[Review], Review]) -> None:
+def _keep(images: ImageSet, change: Callable[[Review], Review]) -> bool:
     try:
         newest = _newest(images.fingerprint, str(log_path(images.fingerprint)))
         newest.review = change(review(images))
     except ExplorerError as error:
         state.note(PROBLEM, str(error))
+        return False
+    return True

@@ -106,6 +106,8 @@ KNOWN: Mapping[str, Check] = {
     "walk.direction": _whole(1, 10), "walk.at": _whole(1, 200), "camera": camera,
     "beside": _many(_text), "beside.company": _flag, "beside.lines": _flag,
     "sweep.first": _whole(2, clusters.MAX_CLUSTERS), "sweep.last": _whole(2, clusters.MAX_CLUSTERS),
+    "suspects.show": _text, "suspects.page": _whole(1, 2**31), "suspects.first": _whole(1, 2**31), "suspects.follow": _flag,
+    "suspects.threshold": _number(0, 1), "suspects.weight.*": _number(0, 5), "reviewer": _text,
     "sweep.step": _one_of(*sweep.STEPS), "matrix.values": _one_of(*matrix.VALUES),
 }  # fmt: skip
 

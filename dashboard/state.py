@@ -198,6 +198,17 @@ def cells(key: str) -> list[tuple[int, str]]:
     return list(st.session_state[key]["selection"].get("cells", ()))
 
 
+def look_at(fingerprint: str, row: int | None, onward: bool = False) -> None:
+    """Note which of these images is under review; `onward`: the next one after it is to be. None for the first."""
+    st.session_state.setdefault("under review", {})[fingerprint] = (row, onward)
+
+
+def looked_at(fingerprint: str) -> tuple[int | None, bool]:
+    """Return which of these images is under review, and whether the next one after it is to be."""
+    found: tuple[int | None, bool] = st.session_state.get("under review", {}).get(fingerprint, (None, False))
+    return found
+
+
 def open_image(row: int | None) -> None:
     """Note which image is to be shown large; None for none."""
     st.session_state["opened"] = row

@@ -31,7 +31,7 @@ from dashboard import (
     state,
     takeaway,
 )
-from dashboard.panels import charts, matrix, neighbours, pictures, sweep, table, toolbar, walks
+from dashboard.panels import charts, matrix, neighbours, pictures, suspects, sweep, table, toolbar, walks
 from dashboard.scatter import scatter
 from dashboard.sidebar import clusters, display, images, maps, models, recipe
 
@@ -41,6 +41,7 @@ PANELS: Mapping[str, Callable[[Results], None]] = {
     "Histograms": charts.show,
     matrix.NAME: matrix.show,
     "Choose k": sweep.show,
+    "Suspects": suspects.show,
     "Neighbours": neighbours.show,
     "Walks": walks.show,
 }
@@ -181,6 +182,7 @@ def _complete(plan: Plan) -> Results | None:
 
 
 def _draw(scene: Scene, recipe_name: str) -> None:
+    scene = replace(scene, shown=reviewing.attached(scene.shown))
     columns = drawn.columns(scene.shown)
     names = tuple(column.title for column in columns)
     kinds = tuple(column.title for column in columns if isinstance(column, figures.Category))

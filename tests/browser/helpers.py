@@ -95,6 +95,13 @@ def _note(page, url: str) -> None:
 @contextmanager
 def dashboard(folder: Path, *, first_visit: bool = False) -> Iterator[str]:
     """Serve the dashboard on a free port, with store and models under a folder; yield its address."""
+    with server(folder, first_visit=first_visit) as (url, _):
+        yield url
+
+
+@contextmanager
+def server(folder: Path, *, first_visit: bool = False) -> Iterator[tuple[str, subprocess.Popen]]:
+    """Serve the dashboard as `dashboard` does; yield its address and its process, which may be killed."""
     if not first_visit:
         Store(folder / "store").put("seen", "welcome", {}, {}, 0.0)
     with socket.socket() as probe:
@@ -111,7 +118,7 @@ def dashboard(folder: Path, *, first_visit: bool = False) -> Iterator[str]:
         )
         try:
             _wait_for(f"http://localhost:{port}/_stcore/health", process, folder / "streamlit.log")
-            yield f"http://localhost:{port}"
+            yield f"http://localhost:{port}", process
         finally:
             process.terminate()
             process.wait(20)

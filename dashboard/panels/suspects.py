@@ -1,0 +1,124 @@
+"""Suspects: images that may lie in the wrong place, ranked, looked at one after the other, and decided on."""
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from core.errors import ExplorerError
+from core.evidence import SuspectConfig
+from core.images import ImageSet
+from core.plans import Results
+from core.review_log import Cursor
+from dashboard import analysed, chosen, components, results, reviewing, sessions, state
+from dashboard.desk import ALL, FILTERS, SELECTED, TODO, Desk, current, desk
+from dashboard.panels import review_actions, review_files, suspect_card, suspect_queue
+
+POLL_SECONDS = 3.0  # between two looks at what other reviewers decided
+COMPARING = ("margin", "silhouette", "neighbours")
+REVIEWED = ("Decision", "Corrected label")  # columns of the map that change with each decision
+
+
+def show(shown: Results) -> None:
+    """Draw the panel, which runs alone after a decision, so that the map need not be drawn again."""
+    st.fragment(_panel)(shown)
+
+
+def _panel(shown: Results) -> None:
+    shown = reviewing.attached(shown)
+    problem = state.taken(reviewing.PROBLEM)
+    if problem:
+        st.error(components.plain(problem), icon=":material/error:")
+    config = SuspectConfig()
+    slow = analysed.look(shown, config).seconds > results.ASK_SECONDS
+    evidence = analysed.value_of(shown, config, "Find suspects" if slow else None)
+    if evidence is None:
+        return
+    if not any(part in evidence.parts for part in COMPARING):
+        what = "label" if evidence.of == "label" else "cluster"
+        st.info(
+            f"All images are in one {what}, so that none can lie in the wrong one. Suspects need two {what}s or more.",
+            icon=":material/rule:",
+        )
+        return
+    line = components.control_line()
+    options = [name for name in FILTERS if name != SELECTED or chosen.mask(shown.images.value).any()]
+    filtered = line.selectbox(
+        "Show", options, key=state.setting("suspects.show", TODO, options), width=150, label_visibility="collapsed",
+        on_change=state.look_at, args=(shown.images.value.fingerprint, None),
+    )  # fmt: skip
+    suspect_queue.weights(line, evidence)
+    try:
+        at = desk(shown, evidence, filtered)
+    except ExplorerError as error:
+        components.problem(error)
+        return
+    row = current(at)
+    _follow(at, row)
+    suspect_queue.controls(line, at)
+    review_files.rule(line, at)
+    review_files.files(line, at)
+    _reviewer(line)
+    suspect_queue.page(line, at)
+    line = components.control_line()
+    suspect_queue.progress(line, at)
+    review_actions.reversals(line, at)
+    suspect_queue.table(at, row)
+    press = review_actions.drawn()
+    review_actions.show(at, row, press)
+    if row is None:
+        st.info(_nothing(at), icon=":material/task_alt:")
+    else:
+        suspect_card.show(at, row)
+    review_actions.further(at, row, press)
+    st.fragment(_others, run_every=POLL_SECONDS)(at.images, at.review.cursor)
+    sessions.write_address()
+    if _changed("review", str(at.review.cursor)) and at.review.events and _colored():
+        st.rerun()  # the map is drawn by what was decided
+
+
+def _reviewer(line: DeltaGenerator) -> None:
+    name = reviewing.reviewer()
+    with line.popover(components.plain(name), icon=":material/person:"):
+        st.text_input(
+            "Reviewer", key=state.setting("reviewer", ""), placeholder=name, max_chars=80,
+            help="The name that your decisions bear. Each reviewer undoes only their own.",
+        )  # fmt: skip
+
+
+def _nothing(at: Desk) -> str:
+    """Say why no image is under review."""
+    if at.show == TODO:
+        return "Every image is decided on. Other filters show what was decided."
+    return f"There is no image to show: none is {at.show}." if at.show != ALL else "No images are shown."
+
+
+def _follow(at: Desk, row: int | None) -> None:
+    """Select the image under review everywhere, where that is asked for."""
+    if not state.value("suspects.follow", False) or row is None or at.show == SELECTED or review_actions.whole(at):
+        return
+    if _changed("suspect selected", f"{at.images.fingerprint} {row}"):
+        chosen.pick(at.images, np.array([row]))
+        st.rerun()
+
+
+def _changed(name: str, new: str) -> bool:
+    """Say whether something is another than when last asked."""
+    before = state.taken(name)
+    state.note(name, new)
+    return before != new
+
+
+def _colored() -> bool:
+    """Say whether the map's colour or shape is what was decided."""
+    return bool({state.value("color"), state.value("symbol")} & set(REVIEWED))
+
+
+def _others(images: ImageSet, cursor: Cursor) -> None:
+    """Look whether somebody decided something in another tab; then the page is drawn again."""
+    try:
+        now = reviewing.review(images).cursor
+    except ExplorerError as error:
+        components.problem(error)
+        return
+    if now != cursor:
+        st.rerun()
