@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core import duplicates, illustrations, picture_grids, review
+from core import duplicates, illustrations, picture_grids, pictures, review
 from core.arrangement import arrange
 from core.clustering import NOISE_NAME
 from core.figures import MISSING
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 NAMES = ("suspects", "map-suspects", "duplicates", "matrix", "sweep")  # all that there can be
 GROUPS = 20  # of duplicates that are shown
+LINE = 22  # letters over an image
 
 
 def drawable(found: Findings, top: int) -> "Mapping[str, Callable[[], Figure]]":
@@ -43,23 +44,31 @@ def _suspects(found: Findings, rows: np.ndarray) -> "Figure":
     images, ranked = found.results.images.value, found.ranked
     of = ranked.evidence.of
     names = images.classes if of == "label" else tuple(map(str, range(some(found.results.clustering).value.k)))
+    none = NOISE_NAME if of == "cluster" else MISSING
     titles = []
     for row in rows:
         own, other = int(ranked.evidence.groups[row]), int(ranked.suggested[row])
-        said = names[own][: picture_grids.WORDS] if own >= 0 else NOISE_NAME if of == "cluster" else MISSING
-        if other not in (-1, own):
-            said += f" → {names[other][: picture_grids.WORDS]}"
-        titles.append(f"{said}\n{images.ids[row][-picture_grids.WORDS :]}: {ranked.score[row]:.2f}")
+        said = names[own] if own >= 0 else none
+        suggested = f"→ {names[other]}" if other not in (-1, own) else ""
+        lines = [said, suggested] if len(said) + len(suggested) > LINE else [f"{said} {suggested}"]
+        titles.append([*lines, f"{_end(images.ids[row])}: {ranked.score[row]:.2f}"])
     title = f"{images.name}: the {len(rows):,} most suspect of {len(images):,} images, {of} → suggested {of}"
     return picture_grids.image_grid(images.x[rows], titles, title)
+
+
+def _end(id_: str) -> str:
+    """Return the end of an id, where ids differ."""
+    return id_ if len(id_) <= LINE - 6 else f"…{id_[7 - LINE :]}"
 
 
 def _map(found: Findings, rows: np.ndarray) -> "Figure":
     bright = np.zeros(len(found.results.images.value), bool)
     bright[rows] = True
-    drawn = illustrations.drawable(found.results, bright)
     of = "cluster" if found.agreement is None else "label"
-    return drawn[f"map-2d-{of}-names"]()
+    figure = illustrations.maps(found.results, bright)[f"map-2d-{of}-names"]()
+    title = f"{found.results.images.value.name}: the {len(rows):,} most suspect of {len(bright):,} images, by {of}"
+    pictures.literal(figure.axes[0].set_title(pictures.clean(title, 80)))
+    return figure
 
 
 def _duplicates(found: Findings) -> "Figure":

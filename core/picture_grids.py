@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 MOST_IN_ROW = 10  # images of a group that are shown
 MOST_CELLS = 900  # of a matrix whose counts are written into its cells
 WORDS = 16  # letters of a name
+LINE = 24  # letters of a line over an image
 CONFLICT = "#d55e00"
 
 
-def image_grid(images: np.ndarray, titles: Sequence[str], title: str, columns: int = 8) -> "Figure":
-    """Draw m images, uint8 (m, h, w, c), in rows, each under its title of up to two lines.
+def image_grid(images: np.ndarray, titles: Sequence[Sequence[str]], title: str, columns: int = 8) -> "Figure":
+    """Draw m images, uint8 (m, h, w, c), in rows, each under the lines of its title.
 
     Raises
     ------
@@ -36,7 +37,7 @@ def image_grid(images: np.ndarray, titles: Sequence[str], title: str, columns: i
     for i, image in enumerate(images):
         axes = figure.add_subplot(rows, columns, i + 1)
         show(axes, image)
-        literal(axes.set_title("\n".join(clean(line) for line in titles[i].split("\n")[:2]), fontsize=7))
+        literal(axes.set_title("\n".join(clean(line, LINE) for line in titles[i]), fontsize=7))
     return figure
 
 
@@ -96,7 +97,9 @@ def matrix(
             color = "black" if shares[i, j] > 0.55 else "white"
             axes.text(j, i, f"{counts[i, j]:,}", ha="center", va="center", fontsize=7, color=color)
     for i, j in zip(*np.nonzero(matched), strict=True):
-        axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, edgecolor=CONFLICT, linewidth=1.5))
+        axes.add_patch(
+            Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, edgecolor=CONFLICT, linewidth=1.5, clip_on=False)
+        )
     for text in axes.set_xticks(
         range(len(columns)), [clean(name, WORDS) for name in columns], rotation=60, ha="right"
     ):
@@ -132,7 +135,7 @@ def sweep_curves(found: Sweep, suggestion: Suggestion, title: str) -> "Figure":
     return figure
 
 
-def _check(things: Sequence[object] | np.ndarray, titles: Sequence[str]) -> None:
+def _check(things: Sequence[object] | np.ndarray, titles: Sequence[object]) -> None:
     if not len(things) or len(things) != len(titles):
         raise DataError(
             f"{len(things)} rows or images need as many titles, and at least one; there are {len(titles)}."

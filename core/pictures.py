@@ -190,7 +190,7 @@ def scatter(
         drawn.set_aspect("equal", "datalim")
     if centroids:
         _names_at_centroids(drawn, coordinates, codes, names)
-    _color_bar(figure, drawn, colors, names) if color_bar else _legend(drawn, size)
+    _color_bar(figure, drawn, colors, names) if color_bar else _legend(drawn, shown)
     return figure
 
 

@@ -132,5 +132,5 @@ def _summary(found: Findings, folder: Path) -> None:
     numbers = findings.numbers(found)
     of = found.ranked.evidence.of
     print(f"{numbers['suspects']:,} suspects, which another {of} fits better; {numbers['outliers']:,} outliers")
-    print(f"{numbers['duplicate_groups']:,} groups of duplicates with {numbers['duplicate_images']:,} images")
+    print(f"duplicates: {numbers['duplicate_images']:,} images in {numbers['duplicate_groups']:,} groups")
     print(f"written to {folder}")
