@@ -25,7 +25,7 @@ def drawable(results: Results, bright: np.ndarray | None = None) -> Mapping[str,
     ----------
     bright : bool (n,), images that stand out on the maps; None for all.
     """
-    return _reconstructions(results) | _losses(results) | _maps(results, bright)
+    return _reconstructions(results) | _losses(results) | maps(results, bright)
 
 
 def _reconstructions(results: Results) -> "dict[str, Callable[[], Figure]]":
@@ -51,7 +51,7 @@ def _losses(results: Results) -> "dict[str, Callable[[], Figure]]":
     return {"losses": partial(pictures.loss_curves, model.history, loss)}
 
 
-def _maps(results: Results, bright: np.ndarray | None) -> "dict[str, Callable[[], Figure]]":
+def maps(results: Results, bright: np.ndarray | None) -> "dict[str, Callable[[], Figure]]":
     """Maps by true and by predicted class, without either by cluster: with names at centroids, markers, a colour bar."""
     columns = {item.title: item for item in report.columns(results) if isinstance(item, Category)}
     titles = [title for title in GROUPS if title in columns]

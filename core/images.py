@@ -11,7 +11,8 @@ from core.progress import Callback, Progress, ignore
 from core.readers.arrays import read_arrays
 from core.readers.files import list_pictures
 from core.readers.folders import read_folder
-from core.readers.names import parse_source, split_part
+from core.readers.labels import labelled
+from core.readers.names import base_of, parse_source, split_part
 from core.readers.parts import join, parts_of
 from core.readers.pictures import Frame, read_bytes
 from core.readers.samples import read_sample, sample_file
@@ -20,6 +21,7 @@ from core.readers.sources import (
     ArraySource,
     FolderSource,
     JoinedSource,
+    LabelledSource,
     SampleSource,
     Source,
     SubsetSource,
@@ -36,12 +38,14 @@ __all__ = [
     "FolderSource",
     "ImageSet",
     "JoinedSource",
+    "LabelledSource",
     "SampleSource",
     "Skipped",
     "Source",
     "SubsetSource",
     "TorchvisionSource",
     "assets_root",
+    "base_of",
     "image_set",
     "load",
     "parse_source",
@@ -69,6 +73,8 @@ def load(source: Source, callback: Callback = ignore) -> ImageSet:
     """
     if isinstance(source, SubsetSource):
         return subset(load(source.source, callback), source.limit, source.classes)
+    if isinstance(source, LabelledSource):
+        return labelled(load(source.source, callback), source.labels)
     if isinstance(source, JoinedSource):
         return join(source.parts, [load(part, callback) for part in source.sources])
     if isinstance(source, FolderSource):
@@ -114,7 +120,7 @@ def signature(source: Source) -> str:
 
 
 def _inner(source: Source) -> tuple[Source, ...]:
-    if isinstance(source, SubsetSource):
+    if isinstance(source, SubsetSource | LabelledSource):
         return (source.source,)
     return source.sources if isinstance(source, JoinedSource) else ()
 
@@ -124,6 +130,8 @@ def _files(source: Source) -> list[Path]:
         return [sample_file(source, assets_root())]
     if isinstance(source, ArraySource):
         return [Path(path) for path in (source.path, source.labels) if path is not None]
+    if isinstance(source, LabelledSource):
+        return [Path(source.labels)]
     if isinstance(source, TorchvisionSource):
         return [folder_of(source), *sorted(path for path in folder_of(source).glob("*") if path.is_file())]
     return []

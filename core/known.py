@@ -1,6 +1,5 @@
 """Labels that are known beforehand, for some images or all, and the classes they give to clusters."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,9 +9,8 @@ import numpy as np
 from core.clustering import name_of
 from core.errors import ConfigError, DataError
 from core.quality import match
+from core.readers.labels import read_rows, rows_of
 
-LIMIT_BYTES = 100 << 20
-NAMED = 5  # ids that an error names
 DIGITS = 9  # of a number that people type
 
 
@@ -120,42 +118,18 @@ def from_csv(path: Path, ids: Sequence[str], classes: Sequence[str] = ()) -> Kno
     ------
     DataError : it cannot be read, names an image that is not there or one twice, or has a row without a label.
     """
-    rows = _rows(path)
-    number = {name: i for i, name in enumerate(ids)}
-    unknown = [name for name, _ in rows if name not in number]
-    if unknown:
-        more = f" and {len(unknown) - NAMED:,} more" if len(unknown) > NAMED else ""
-        shown = ", ".join(repr(name[:80]) for name in unknown[:NAMED])
-        raise DataError(f"{path.name} names images that are not there: {shown}{more}. The ids are like {ids[0]!r}.")
-    every = tuple(dict.fromkeys([*classes, *(label for _, label in rows)]))
-    code = {name: i for i, name in enumerate(every)}
-    y = np.full(len(ids), -1, np.int64)
-    for name, label in rows:
-        if y[number[name]] >= 0:
-            raise DataError(f"{path.name} gives image {name[:80]!r} twice; keep one of the two rows.")
-        y[number[name]] = code[label]
-    return Known(y, every, f"{len(rows):,} labels of {path.name}")
-
-
-def _rows(path: Path) -> list[tuple[str, str]]:
-    try:
-        if path.stat().st_size > LIMIT_BYTES:
-            raise DataError(f"{path.name} has more than {LIMIT_BYTES >> 20} MiB, the limit of a CSV of labels.")
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            if not {"id", "label"} <= set(reader.fieldnames or ()):
-                raise DataError(f"{path.name} needs the columns 'id' and 'label' in its first line.")
-            rows = [(row["id"] or "", row["label"] or "") for row in reader]
-    except (OSError, ValueError) as error:  # a text that is no UTF-8 is a ValueError
-        raise DataError(f"{path.name or path} cannot be read as a CSV of known labels.") from error
-    except csv.Error as error:
-        raise DataError(f"{path.name} is not a CSV that can be read: {error}.") from error
+    rows = read_rows(path)
     if not rows:
         raise DataError(f"{path.name} has no row with a known label.")
     for name, label in rows:
         if not label:
             raise DataError(f"{path.name} has no label for image {name[:80]!r}.")
-    return rows
+    at = rows_of([name for name, _ in rows], ids, path.name)
+    every = tuple(dict.fromkeys([*classes, *(label for _, label in rows)]))
+    code = {name: i for i, name in enumerate(every)}
+    y = np.full(len(ids), -1, np.int64)
+    y[at] = [code[label] for _, label in rows]
+    return Known(y, every, f"{len(rows):,} labels of {path.name}")
 
 
 def map_clusters(clusters: np.ndarray, k: int, known: Known) -> Mapped:

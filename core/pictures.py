@@ -54,14 +54,14 @@ def reconstruction_rows(
     m = len(originals)
     if len(ids) != m or (labels is not None and len(labels) != m):
         raise DataError(f"{m} images need {m} ids and labels.")
-    figure = _figure(1.3 * m + 0.6, 3.2)
+    figure = blank(1.3 * m + 0.6, 3.2)
     for i in range(m):
         title = clean(ids[i]) + (f"\n{clean(labels[i])}" if labels is not None and labels[i] else "")
         for row, images in enumerate((originals, reconstructions)):
             axes = figure.add_subplot(2, m, row * m + i + 1)
-            _show(axes, images[i])
+            show(axes, images[i])
             if row == 0:
-                _text(axes.set_title(title, fontsize=8))
+                literal(axes.set_title(title, fontsize=8))
             if i == 0:
                 axes.set_ylabel(("original", "reconstruction")[row], fontsize=9)
     return figure
@@ -79,7 +79,7 @@ def grids(originals: np.ndarray, reconstructions: np.ndarray, side: int = 4, own
     DataError : there are none, or the arrays do not fit each other.
     """
     _check_pairs(originals, reconstructions)
-    figure = _figure(8.4, 4.4)
+    figure = blank(8.4, 4.4)
     for number, (title, images) in enumerate(
         (("originals", originals), ("reconstructions", reconstructions)), start=1
     ):
@@ -90,7 +90,7 @@ def grids(originals: np.ndarray, reconstructions: np.ndarray, side: int = 4, own
             stretched = (grid.astype(np.float32) - low) * (255 / max(1, high - low))
             grid = np.clip(stretched, 0, 255).round().astype(np.uint8)
             title += f", {low} to {high} shown as black to white"
-        _show(axes, grid)
+        show(axes, grid)
         axes.set_title(title, fontsize=9)
     return figure
 
@@ -116,7 +116,7 @@ def loss_curves(history: Sequence[Epoch], loss: str) -> "Figure":
 
     if not history:
         raise DataError("This model has no history of losses.")
-    figure = _figure(6.4, 4.0)
+    figure = blank(6.4, 4.0)
     axes = figure.add_subplot()
     epochs = [item.epoch for item in history]
     colors = palettes.categorical(2)
@@ -166,10 +166,11 @@ def scatter(
     n, d = coordinates.shape if coordinates.ndim == 2 else (0, 0)
     if d not in (2, 3) or codes.shape != (n,) or len(axes) != d or not names or codes.max(initial=-1) >= len(names):
         raise DataError("A map needs a class for each of its points, and a title for each of its 2 or 3 axes.")
-    figure = _figure(8.0, 6.4)
+    figure = blank(8.0, 6.4)
     drawn = figure.add_subplot(projection="3d") if d == 3 else figure.add_subplot()
     colors = palettes.categorical(len(names))
-    size = float(np.clip(9000 / max(n, 1), 2, 36))
+    size = _size(n)
+    shown = size if bright is None else _size(int(bright.sum()))  # few that stand out are large
     groups = [-1, *range(len(names))] if (codes < 0).any() else list(range(len(names)))
     draw: Any = drawn.scatter
     if bright is not None:
@@ -178,18 +179,18 @@ def scatter(
         points = coordinates[codes == code if bright is None else (codes == code) & bright]
         if len(points):
             draw(
-                *points.T, s=size, color=NONE if code < 0 else colors[code], linewidths=0, alpha=0.8,
+                *points.T, s=shown, color=NONE if code < 0 else colors[code], linewidths=0, alpha=0.8,
                 marker=MARKERS[code % len(MARKERS)] if markers and code >= 0 else "o",
                 label=rest if code < 0 else clean(names[code]), rasterized=n > RASTERIZED,
             )  # fmt: skip
-    _text(drawn.set_title(clean(title, 80)))
+    literal(drawn.set_title(clean(title, 80)))
     for name, text in zip("xyz", axes, strict=False):
         getattr(drawn, f"set_{name}label")(clean(text))
     if d == 2:
         drawn.set_aspect("equal", "datalim")
     if centroids:
         _names_at_centroids(drawn, coordinates, codes, names)
-    _color_bar(figure, drawn, colors, names) if color_bar else _legend(drawn, size)
+    _color_bar(figure, drawn, colors, names) if color_bar else _legend(drawn, shown)
     return figure
 
 
@@ -200,7 +201,13 @@ def clean(text: str, limit: int = MAX_TEXT) -> str:
     return plain if len(plain) <= limit else plain[: limit - 1] + "…"
 
 
-def _figure(width: float, height: float) -> "Figure":
+def _size(n: int) -> float:
+    """Return the area of each of n points, in square points."""
+    return float(np.clip(9000 / max(n, 1), 2, 36))
+
+
+def blank(width: float, height: float) -> "Figure":
+    """Return a figure of this size in inches, with nothing on it."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -209,12 +216,14 @@ def _figure(width: float, height: float) -> "Figure":
     return figure
 
 
-def _text(item: Any) -> Any:
+def literal(item: Any) -> Any:
+    """Return a text whose letters all stand for themselves."""
     item.set_parse_math(False)  # a $ in a name is a letter
     return item
 
 
-def _show(axes: "Axes", image: np.ndarray) -> None:
+def show(axes: "Axes", image: np.ndarray) -> None:
+    """Draw an image, uint8 (h, w, c), pixel by pixel."""
     gray = image.shape[2] == 1
     axes.imshow(
         image[..., 0] if gray else image, cmap="gray" if gray else None, vmin=0, vmax=255, interpolation="nearest"
@@ -231,7 +240,9 @@ def _names_at_centroids(axes: Any, coordinates: np.ndarray, codes: np.ndarray, n
         if len(points):
             place = points.mean(axis=0, dtype=np.float64)
             style = {"ha": "center", "va": "center", "fontsize": 11, "fontweight": "bold"}
-            _text(axes.text(*place, clean(name), **style, path_effects=[withStroke(linewidth=3, foreground="white")]))
+            literal(
+                axes.text(*place, clean(name), **style, path_effects=[withStroke(linewidth=3, foreground="white")])
+            )
 
 
 def _legend(axes: Any, size: float) -> None:
@@ -241,7 +252,7 @@ def _legend(axes: Any, size: float) -> None:
         ncols=-(-len(labels) // LEGEND_ROWS),
     )  # fmt: skip
     for text in found.get_texts():
-        _text(text)
+        literal(text)
 
 
 def _color_bar(figure: "Figure", axes: Any, colors: Sequence[str], names: Sequence[str]) -> None:
@@ -252,7 +263,7 @@ def _color_bar(figure: "Figure", axes: Any, colors: Sequence[str], names: Sequen
     mapping = ScalarMappable(norm, ListedColormap(list(colors)))
     bar = figure.colorbar(mapping, ax=axes, ticks=range(len(names)))
     for text in bar.ax.set_yticklabels([clean(name) for name in names]):
-        _text(text)
+        literal(text)
 
 
 def _check_pairs(originals: np.ndarray, reconstructions: np.ndarray) -> None:

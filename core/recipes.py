@@ -28,7 +28,7 @@ from core.config import (
     with_clusters,
 )
 from core.errors import ConfigError
-from core.images import SAMPLES, ImageSet, SampleSource, Source, parts_of, source_from_json, source_to_json
+from core.images import SAMPLES, ImageSet, SampleSource, Source, base_of, parts_of, source_from_json, source_to_json
 from core.plans import CheckpointFile, KeptModel, ModelRef, Plan, StoredModel, TrainedClassifier, TrainSpec
 
 DEFAULT_CLUSTERS = 10
@@ -167,7 +167,7 @@ def model_of(recipe: Recipe, source: Source) -> ModelRef:
     """Return the model of a recipe for images of this source."""
     if recipe.model is not None:
         return recipe.model
-    base = source.source if hasattr(source, "source") else source
+    base = base_of(source)
     if isinstance(base, SampleSource) and base.name in SAMPLES:
         return KeptModel(base.name)
     return TrainSpec()

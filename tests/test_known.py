@@ -6,6 +6,7 @@ import pytest
 from core import known
 from core.errors import ConfigError, DataError
 from core.known import Known
+from core.readers import labels
 
 IDS = ("a.png", "b.png", "c.png", "d.png", "e.png", "f.png")
 
@@ -105,7 +106,7 @@ def test_what_is_no_csv(tmp_path):
 
 
 def test_a_csv_has_a_limit(tmp_path, monkeypatch):
-    monkeypatch.setattr(known, "LIMIT_BYTES", 4)
+    monkeypatch.setattr(labels, "LIMIT_BYTES", 4)
     with pytest.raises(DataError, match="the limit of a CSV of labels"):
         known.from_csv(_csv(tmp_path, "id,label\n"), IDS)
 

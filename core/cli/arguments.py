@@ -124,7 +124,8 @@ def _classifier(args: argparse.Namespace, base: TrainedClassifier) -> TrainedCla
     if args.classes is not None:
         found = replace(found, classes=_absolute(args.classes))
     if not found.weights:
-        raise ConfigError("--weights is needed: the file of the classifier's weights.")
+        flag = "--classifier-weights" if args.command == "review" else "--weights"
+        raise ConfigError(f"{flag} is needed: the file of the classifier's weights.")
     return replace(found, compared=False) if args.ignore_labels else found
 
 

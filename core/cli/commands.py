@@ -8,33 +8,33 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from core import checkpoints, clustering, compare, known, pipeline, plans, report, review, stages, tables
+from core import checkpoints, compare, known, pipeline, plans, report, review, stages, tables
 from core.architectures import ARCHITECTURES
-from core.cli import arguments, benchmark, outputs
+from core.cli import arguments, benchmark, inputs, outputs, reviewing
 from core.cli.bars import Bars
 from core.errors import CheckpointError, ConfigError, ExplorerError, ExportError
-from core.images import SAMPLES, ImageSet, SampleSource
+from core.images import SAMPLES, SampleSource
 from core.models import TrainedModel
 from core.plans import KeptModel, Plan, Results, StageName
 from core.progress import Cancelled
 from core.recipes import RECIPES, Recipe
 from core.store import Store
 
-SKIPPED_SHOWN = 5
 UPTO: Mapping[str, StageName] = {"latents": "latents", "model": "model"}  # other exports need every stage
 OTHERS = """
 Other images:
   /a/folder            pictures; its sub-folders are the classes (--size brings them to one side)
   a.npy                uint8 (n, h, w) or (n, h, w, 3), labels with --labels b.npy
   a.npz                arrays x, and y and classes if there are labels
-  mnist:/a/folder      also fashion-mnist: and cifar-10:, as torchvision keeps them; :test for the test part"""
+  mnist:/a/folder      also fashion-mnist: and cifar-10:, as torchvision keeps them; :test for the test part
+  --labels c.csv       a CSV of id,label gives any of these labels, in place of their own"""
 
 
 def datasets(args: argparse.Namespace, bars: Bars) -> int:
     """Print the samples, and how other images are named."""
     for name in SAMPLES:
         images = stages.images(pipeline.open_store(), SampleSource(name)).value
-        print(f"{name:<10} {_about(images)}")
+        print(f"{name:<10} {inputs.about(images)}")
     print(OTHERS)
     return 0
 
@@ -114,10 +114,10 @@ def train(args: argparse.Namespace, bars: Bars) -> int:
         outputs.check_new(args.out, args.overwrite)
         if args.out.suffix != ".safetensors":
             raise ConfigError(f"The model file {args.out.name!r} must end in .safetensors.")
-    device = _checked_device(args.device)
+    device = inputs.checked_device(args.device)
     store = pipeline.open_store(args.store)
     images = stages.images(store, arguments.source(args), bars).value
-    _name_skipped(images)
+    inputs.name_skipped(images)
     staged = stages.model(store, spec, images, bars, device)
     bars.close()
     model = staged.value
@@ -132,7 +132,7 @@ def train(args: argparse.Namespace, bars: Bars) -> int:
     if last.validation_loss is not None:
         losses += f", validation loss {last.validation_loss:.5f}"
     how = "found in the store" if staged.found else f"trained in {staged.seconds:.1f} s"
-    print(f"{images.name}: {_about(images)}")
+    print(f"{images.name}: {inputs.about(images)}")
     print(f"model: {len(model.history)} epochs {how}, {losses}")
     print(f"kept in {place}")
     if bars.stop:
@@ -202,23 +202,13 @@ def export(args: argparse.Namespace, bars: Bars) -> int:
 
 
 def _results(args: argparse.Namespace, bars: Bars, upto: StageName) -> tuple[Store, Recipe, Plan, Results]:
-    """Read the images, which decide defaults, then make the other stages."""
-    recipe, source = arguments.asked(args)
-    device = _checked_device(args.device)
-    store = pipeline.open_store(args.store)
-    images = stages.images(store, source, bars)
-    _name_skipped(images.value)
-    plan = arguments.plan(args, recipe, source, images.value)
-    pipeline.attached(Results(images), plan)  # says what is wrong with them before anything long is begun
-    if upto == "clustering":
-        clustering.check_size(plan.cluster.method, len(images.value))
-    results = pipeline.run(store, plan, upto, bars, device)
-    return store, recipe, plan, pipeline.attached(replace(results, images=images), plan)
+    found = inputs.asked(args, bars, upto == "clustering")
+    return found.store, found.recipe, found.plan, inputs.results(found, bars, upto)
 
 
 def _summary(results: Results, folder: Path) -> None:
     scores = asdict(report.scores(results))
-    print(f"{results.images.value.name}: {_about(results.images.value)}, {scores['k']} clusters")
+    print(f"{results.images.value.name}: {inputs.about(results.images.value)}, {scores['k']} clusters")
     shown = {name: value for name, value in scores.items() if name not in ("n", "k") and value is not None}
     print(", ".join(f"{name} {value:.4g}" for name, value in shown.items()))
     mapped, answers = review.mapped(results), review.predicted(results)
@@ -229,33 +219,6 @@ def _summary(results: Results, folder: Path) -> None:
     print(f"written to {folder}")
 
 
-def _about(images: ImageSet) -> str:
-    classes = f"{len(images.classes)} classes" if images.classes else "no labels"
-    return f"{len(images):,} images of {plans.shape_text(images.image_shape)}, {classes}"
-
-
-def _name_skipped(images: ImageSet) -> None:
-    if not images.skipped:
-        return
-    print(f"{len(images.skipped):,} pictures could not be used:", file=sys.stderr)
-    for item in images.skipped[:SKIPPED_SHOWN]:
-        print(f"  {item.id}: {item.reason}", file=sys.stderr)
-    if len(images.skipped) > SKIPPED_SHOWN:
-        print(f"  and {len(images.skipped) - SKIPPED_SHOWN:,} more", file=sys.stderr)
-
-
-def _checked_device(name: str | None) -> str | None:
-    if name is None:
-        return None
-    import torch
-
-    try:
-        torch.empty(1, device=name)
-    except (RuntimeError, AssertionError) as error:  # torch asserts that it was built for the device
-        raise ConfigError(f"Device {name!r} cannot be used here; try --device cpu.") from error
-    return name
-
-
 COMMANDS: Mapping[str, Callable[[argparse.Namespace, Bars], int]] = {
     "datasets": datasets,
     "models": list_models,
@@ -263,6 +226,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace, Bars], int]] = {
     "recipes": list_recipes,
     "run": run,
     "classify": run,
+    "review": reviewing.review,
     "compare": compare_runs,
     "export": export,
     "bench": benchmark.run,

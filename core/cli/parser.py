@@ -29,6 +29,7 @@ from core.config import (
     TSNEConfig,
     UMAPConfig,
 )
+from core.evidence import PARTS
 from core.recipes import RECIPES
 
 PROJECTIONS = {"pca": PCAConfig, "kernel-pca": KernelPCAConfig, "tsne": TSNEConfig, "umap": UMAPConfig}
@@ -83,6 +84,12 @@ def build() -> argparse.ArgumentParser:
     _mapping(classify)
     _results(classify)
 
+    review = commands.add_parser("review", help="list suspects, outliers and duplicates, and write them to a folder")
+    _plan(review, classifier="classifier-")
+    review.add_argument("--recipe", metavar="NAME|FILE", help=f"{', '.join(RECIPES)}, or recipe.json of a run before")
+    _review(review.add_argument_group("review"))
+    _results(review)
+
     compare = commands.add_parser("compare", help="one table of several runs")
     compare.add_argument("runs", nargs="+", type=Path, metavar="DIR", help="folders that `run` or `classify` wrote")
     compare.add_argument("--csv", type=Path, metavar="FILE", help="write the table as CSV, too")
@@ -112,7 +119,7 @@ def build() -> argparse.ArgumentParser:
 def _data(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("images")
     group.add_argument("--data", metavar="SRC", help="images; `datasets` lists how to name them")
-    group.add_argument("--labels", metavar="FILE", help=".npy with one label an image of a .npy or .npz file")
+    group.add_argument("--labels", metavar="FILE", help="CSV of id,label, or a .npy for a .npy or .npz file")
     group.add_argument("--size", type=int, help="bring the pictures of a folder to this side in pixels, 8 to 128")
     group.add_argument("--limit", type=int, metavar="N", help="at most so many images, chosen at random (all)")
     group.add_argument("--only", nargs="+", metavar="CLASS", help="only images of these classes (all)")
@@ -122,12 +129,12 @@ def _data(command: argparse.ArgumentParser) -> None:
     group.add_argument("--quiet", action="store_true", help="no progress bars")
 
 
-def _plan(command: argparse.ArgumentParser) -> None:
+def _plan(command: argparse.ArgumentParser, classifier: str = "") -> None:
     _data(command)
     group = command.add_argument_group("model", "A sample's own model is used unless one is named or to be trained.")
     group.add_argument("--model", metavar="NAME|FILE", help="a kept model or a model file, instead of training one")
     _training(group)
-    _classifying(command)
+    _classifying(command, classifier)
     _mapping(command)
 
 
@@ -145,16 +152,30 @@ def _training(group: Any) -> None:
     )
 
 
-def _classifying(command: argparse.ArgumentParser) -> None:
+def _classifying(command: argparse.ArgumentParser, prefix: str = "") -> None:
     group = command.add_argument_group("classifier", "In place of an autoencoder: its inner layer gives the latents.")
-    group.add_argument("--weights", metavar="FILE", help="its weights, .safetensors or a PyTorch file of tensors")
+    told = "its weights, .safetensors or a PyTorch file of tensors"
+    group.add_argument(f"--{prefix}weights", dest="weights", metavar="FILE", help=told)
     group.add_argument("--classes", metavar="FILE", help="JSON of its classes' names by number")
     group.add_argument("--layer", help="inner layer whose output is taken (what enters the last linear layer)")
     _settings(group, (ClassifierConfig,), without={"model", "layer", "batch_size"})
     group.add_argument(
         "--ignore-labels", action="store_true", help="the images' labels are not the classifier's classes"
     )
-    group.add_argument("--top", type=int, default=3, metavar="N", help="classes to list for each image (3)")
+    if not prefix:
+        group.add_argument("--top", type=int, default=3, metavar="N", help="classes to list for each image (3)")
+
+
+def _review(group: Any) -> None:
+    told = f"how much each part of the score counts: {' '.join(PARTS)}"
+    group.add_argument("--weights", dest="suspect_weights", nargs="+", metavar="NAME=VALUE", help=told)
+    group.add_argument("--top", type=int, default=48, metavar="N", help="suspects that the pictures show (48)")
+    group.add_argument(
+        "--corrections", metavar="FILE", help="decisions of this CSV in place of the review that is kept"
+    )
+    group.add_argument(
+        "--sweep", nargs=2, type=int, metavar=("FIRST", "LAST"), help="try each of these numbers of clusters"
+    )
 
 
 def _mapping(command: argparse.ArgumentParser) -> None:

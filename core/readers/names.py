@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import get_args
 
 from core.errors import ConfigError, DataError
+from core.readers.labels import is_csv
 from core.readers.parts import ALL, PARTS, part_of, parts_of
 from core.readers.sources import (
     SAMPLES,
     ArraySource,
     Dataset,
     FolderSource,
+    LabelledSource,
     SampleSource,
     Source,
     SubsetSource,
@@ -33,6 +35,7 @@ def parse_source(
 
     Parameters
     ----------
+    labels : a `.npy` for a file of arrays, or a CSV of `id,label` for any images, in place of labels of their own.
     limit, classes : at most so many images, and only of these classes.
 
     Raises
@@ -42,23 +45,28 @@ def parse_source(
     """
     text = text.strip()
     base, part = split_part(text)
-    source = _named(base) or _path(base, labels, size)
-    if labels is not None and not isinstance(source, ArraySource):
+    table = _absolute(labels) if labels and is_csv(_absolute(labels)) else None
+    array = labels if table is None else None
+    source = _named(base) or _path(base, array, size)
+    if array is not None and not isinstance(source, ArraySource):
         raise ConfigError(
-            f"Labels {labels!r} can only be given with a .npy or .npz file of images, not with {text!r}."
+            f"Labels {labels!r} can only be given with a .npy or .npz file of images, not with {text!r}; "
+            "a CSV of id,label goes with any images."
         )
     if size is not None and not isinstance(source, FolderSource):
         raise ConfigError(f"A size can only be given for a folder of images, not for {text!r}.")
     if part:
         source = part_of(source, part)
-    elif not isinstance(source, TorchvisionSource) and labels is None and parts_of(source):
+    elif not isinstance(source, TorchvisionSource) and array is None and parts_of(source):
         source = part_of(source, ALL)
+    if table is not None:
+        source = LabelledSource(source, table)
     return SubsetSource(source, limit, classes) if limit is not None or classes else source
 
 
 def base_of(source: Source) -> Source:
-    """Return the source behind a subset."""
-    return source.source if isinstance(source, SubsetSource) else source
+    """Return the source behind a subset and behind labels of a CSV."""
+    return base_of(source.source) if isinstance(source, SubsetSource | LabelledSource) else source
 
 
 def split_part(text: str) -> tuple[str, str]:

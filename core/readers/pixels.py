@@ -9,7 +9,7 @@ from core.errors import DataError
 from core.imageset import ImageSet
 from core.readers.files import list_pictures
 from core.readers.pictures import middle, read_rgb
-from core.readers.sources import FolderSource, JoinedSource, Source, SubsetSource
+from core.readers.sources import FolderSource, JoinedSource, LabelledSource, Source, SubsetSource
 
 
 class Pixels:
@@ -44,7 +44,7 @@ class Pixels:
 
 def _files(source: Source) -> dict[str, Path] | None:
     """Return the files of a folder, or of joined folders, by id; None for images that lie in arrays."""
-    if isinstance(source, SubsetSource):
+    if isinstance(source, SubsetSource | LabelledSource):
         return _files(source.source)
     if isinstance(source, JoinedSource):
         found: dict[str, Path] = {}

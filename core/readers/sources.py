@@ -100,6 +100,19 @@ class JoinedSource:
 
 
 @dataclass(frozen=True)
+class LabelledSource:
+    """The images of a source with the labels of a CSV of `id,label` in place of their own."""
+
+    source: "Source"
+    labels: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.source, (*_SINGLE, JoinedSource)):
+            raise ConfigError("Labels need a source that is no subset and has no other labels.")
+        _texts(self, "labels")
+
+
+@dataclass(frozen=True)
 class SubsetSource:
     """Some images of a source: those of these classes, and of them `limit` chosen at random with a fixed seed."""
 
@@ -109,7 +122,7 @@ class SubsetSource:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", tuple(self.classes))  # JSON has lists
-        if not isinstance(self.source, (*_SINGLE, JoinedSource)):
+        if not isinstance(self.source, (*_SINGLE, JoinedSource, LabelledSource)):
             raise ConfigError("A subset needs a source that is no subset.")
         if self.limit is not None and (
             isinstance(self.limit, bool) or not isinstance(self.limit, int) or self.limit < MIN_IMAGES
@@ -119,9 +132,9 @@ class SubsetSource:
             raise ConfigError("The classes of a subset must be texts.")
 
 
-Source = SampleSource | FolderSource | ArraySource | TorchvisionSource | JoinedSource | SubsetSource
+Source = SampleSource | FolderSource | ArraySource | TorchvisionSource | JoinedSource | LabelledSource | SubsetSource
 _SINGLE: tuple[type, ...] = (SampleSource, FolderSource, ArraySource, TorchvisionSource)
-_CLASSES: tuple[type, ...] = (*_SINGLE, JoinedSource, SubsetSource)
+_CLASSES: tuple[type, ...] = (*_SINGLE, JoinedSource, LabelledSource, SubsetSource)
 
 
 def _texts(source: Any, *names: str) -> None:
