@@ -21,6 +21,7 @@ from dashboard import (
     beside,
     chosen,
     components,
+    further,
     learning,
     offers,
     results,
@@ -30,7 +31,20 @@ from dashboard import (
     state,
     takeaway,
 )
-from dashboard.panels import charts, matrix, neighbours, pictures, sweep, table, toolbar, walks
+from dashboard.panels import (
+    cards,
+    charts,
+    duplicates,
+    labels,
+    matrix,
+    neighbours,
+    outliers,
+    pictures,
+    sweep,
+    table,
+    toolbar,
+    walks,
+)
 from dashboard.scatter import scatter
 from dashboard.sidebar import clusters, display, images, maps, models, recipe
 
@@ -40,6 +54,10 @@ PANELS: Mapping[str, Callable[[Results], None]] = {
     "Histograms": charts.show,
     matrix.NAME: matrix.show,
     "Choose k": sweep.show,
+    "Cluster cards": cards.show,
+    "Outliers": outliers.show,
+    "Duplicates": duplicates.show,
+    "Few labels": labels.show,
     "Neighbours": neighbours.show,
     "Walks": walks.show,
 }
@@ -180,13 +198,14 @@ def _complete(plan: Plan) -> Results | None:
 
 
 def _draw(scene: Scene, recipe_name: str) -> None:
-    columns = report.columns(scene.shown)
+    whole = further.attached(reviewing.attached(scene.shown))
+    columns = report.columns(whole)
     names = tuple(column.title for column in columns)
     kinds = tuple(column.title for column in columns if isinstance(column, figures.Category))
     dims = report.dimensions(scene.shown)
     with st.sidebar:
         drawing = display.choose(names, kinds, dims)
-        takeaway.panel(scene.shown, drawing)
+        takeaway.panel(whole, drawing)
         takeaway.compare(scene.plan, scene.shown, recipe_name)
         saved.panel(scene.shown.images.value)
         display.store_status(scene.shown)
@@ -215,7 +234,7 @@ def _area(scene: Scene, drawing: display.Display, job_name: str | None) -> None:
     shown = scene.shown
     if scene.missing is not None:
         shown = _pending(scene, job)
-    shown = reviewing.attached(shown)
+    shown = further.attached(reviewing.attached(shown))
     problem = state.taken(reviewing.PROBLEM)
     if problem:
         st.error(components.plain(problem), icon=":material/error:")
@@ -227,8 +246,8 @@ def _area(scene: Scene, drawing: display.Display, job_name: str | None) -> None:
     def spec_of(found: Results) -> MapSpec:
         return report.map_spec(
             found,
-            color=company.title if company is not None and beside.fading() else drawing.color,
-            symbol=drawing.symbol,
+            color=company.title if company is not None and beside.fading() else further.usable(found, drawing.color),
+            symbol=further.usable(found, drawing.symbol),
             point_size=drawing.point_size,
             opacity=drawing.opacity,
             crowd=drawing.crowd,
