@@ -138,14 +138,14 @@ def _one(shown: Results, row: int, offered: tuple[str, ...], why: str) -> None:
 
 def shortcuts(names: Sequence[str]) -> list[str | None]:
     """Return a key for each class: its own letter or digit where all names are such, else 1 to 9 and then none."""
-    own: list[str | None] = [name.lower() for name in names]
-    if len(set(own)) == len(own) and all(
-        len(key or "") == 1 and key.isascii() and key.isalnum() and key not in RESERVED
-        for key in own
-        if key is not None
-    ):
-        return own
+    own = [name.lower() for name in names]
+    if len(set(own)) == len(own) and all(_is_key(name) for name in own):
+        return list(own)
     return [DIGITS[i] if i < len(DIGITS) else None for i in range(len(names))]
+
+
+def _is_key(name: str) -> bool:
+    return len(name) == 1 and name.isascii() and name.isalnum() and name not in RESERVED
 
 
 def _new(place: DeltaGenerator, images: ImageSet, row: int) -> None:
