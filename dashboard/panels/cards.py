@@ -51,8 +51,11 @@ def show(shown: Results) -> None:
     noise, none = int((labels < 0).sum()), k - int((sizes > 0).sum())
     told = f"{noise:,} images are noise: they are in no cluster and have no card. " if noise else ""
     told += f"{none:,} clusters have no images." if none else ""
-    if told:
-        st.caption(told)
+    st.caption(
+        told
+        + "Closest and farthest are those by distance from the cluster's mean, in what was clustered; the medoid is the image "
+        "nearest to all others of its cluster; error is that of reconstructions, on average and in the middle."
+    )
     for cluster in there:
         _draw(shown, _card(_key(shown, cluster), shown, cluster), names[cluster])
     pictures.opened(shown)
@@ -79,11 +82,11 @@ def _card(key: str, _shown: Results, cluster: int) -> ClusterCard:
 def _draw(shown: Results, card: ClusterCard, name: str) -> None:
     images = shown.images.value
     with st.container(border=True):
-        line = components.control_line()
         text = f"**{components.plain(_title(card.cluster, name))}** · {card.size:,} images, {card.share:.1%}"
         if card.mean_error is not None:
-            text += f" · reconstruction error {card.mean_error:.4g} on average, median {card.median_error:.4g}"
+            text += f" · error {card.mean_error:.4g}, median {card.median_error:.4g}"
         st.markdown(text)
+        line = components.control_line()
         _naming(line, shown, card.cluster, name)
         line.button(
             "Select this cluster", key=f"cards.select.{card.cluster}", on_click=chosen.pick,
@@ -95,7 +98,7 @@ def _draw(shown: Results, card: ClusterCard, name: str) -> None:
         away = dict(zip(card.rows.tolist(), card.distances.tolist(), strict=True))
         centroid = _centroid(shown, card)
         if centroid is not None:
-            near.append(Item(card.medoid, [centroid], ["decoded centroid", "mean latents, decoded"]))
+            near.append(Item(card.medoid, [centroid], ["decoded centroid"]))
         near.append(_item(shown, card.medoid, "medoid", away))
         near += [_item(shown, int(row), "closest", away) for row in card.closest if row != card.medoid]
         gallery(near, side=side, key=f"cards.near.{card.cluster}", on_open=state.open_image)

@@ -96,7 +96,8 @@ def _told(shown: Results, every: list[_Shown], listed: list[_Shown]) -> None:
     exact = sum(item.group.kind == "exact" for item in every)
     images = sum(len(item.group.rows) for item in every)
     conflicts = sum(item.conflict for item in every)
-    text = f"**{len(every):,} groups of {images:,} images**: {exact:,} exact, {len(every) - exact:,} near"
+    groups = "group" if len(every) == 1 else "groups"
+    text = f"**{len(every):,} {groups} of {images:,} images**: {exact:,} exact, {len(every) - exact:,} near"
     if conflicts:
         text += f"; in {conflicts:,} the labels conflict, and these come first"
     if len(listed) < len(every):
@@ -142,12 +143,12 @@ def _draw(shown: Results, item: _Shown) -> None:
     """Draw one group: what it is, its buttons, its pictures with their distances from the first."""
     images, group, number = shown.images.value, item.group, item.number
     junk = findings.junk_rows(shown)[group.rows]
-    line = components.control_line()
+    line = st.container(horizontal=True, vertical_alignment="center", gap="small")
     text = f"**Group {number}** · {group.kind} · {len(group.rows):,} images"
     if item.conflict:
         names = sorted({findings.label_of(images, int(row)) for row in group.rows} - {""})
         text += f" · :orange[:material/warning: labels conflict: {components.plain(', '.join(names[:5]))}]"
-    line.markdown(text)
+    line.markdown(text, width="content")
     line.button(
         "Select", key=f"duplicates.select.{number}", on_click=chosen.pick, args=(images, group.rows, toolbar.mode()),
         help="Select this group.", type="tertiary", icon=":material/select_all:",

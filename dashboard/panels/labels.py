@@ -80,7 +80,8 @@ def _labelling(
     row = int(picked) if isinstance(picked, int) and picked < len(images) and taken[picked] < 0 else None
     if row is None and rows:
         row = rows[0]
-    offered = tuple(dict.fromkeys([*names, *images.classes]))[:MOST_BUTTONS]
+    first = images.classes if len(images.classes) <= MOST_BUTTONS else ()
+    offered = tuple(dict.fromkeys([*first, *names]))[:MOST_BUTTONS]
     if row is not None:
         _one(shown, row, offered, _why(next_ones, row, found))
     _selection(shown, offered, given)
@@ -129,8 +130,8 @@ def _one(shown: Results, row: int, offered: tuple[str, ...], why: str) -> None:
                 shortcut=keys[i],
             )  # fmt: skip
         line.button(
-            "Skip", key="labels.skip", icon=":material/skip_next:", shortcut=None if SKIP in keys else SKIP, on_click=reviewing.decide,
-            args=(images, [Choice(row, images.ids[row], "skip", findings.label_of(images, row))]),
+            "Skip", key="labels.skip", icon=":material/skip_next:", shortcut=None if SKIP in keys else SKIP,
+            on_click=reviewing.decide, args=(images, [Choice(row, images.ids[row], "skip", findings.label_of(images, row))]),
             help="It is not suggested again.", type="tertiary",
         )  # fmt: skip
         _new(right, images, row)

@@ -41,6 +41,9 @@ def show(shown: Results) -> None:
         among = among & ~junk
     rows = outliers.ranked(scores)
     rows = rows[among[rows]]
+    if not len(rows):
+        findings.nothing("All images that are shown are marked as junk.")
+        return
     beyond = rows[scores[rows] > fence]
     _told(by, k, fence, beyond, rows)
     st.plotly_chart(
@@ -48,10 +51,7 @@ def show(shown: Results) -> None:
     )  # fmt: skip
     parts = pictures.seen_parts(shown, line)
     at = findings.page_of(line, "outliers.page", len(rows), pictures.PAGE)
-    _actions(shown, scores, rows[at], beyond)
-    findings.download(
-        st, "CSV of all scores", lambda: tables.csv(scores_table(shown, found, by)), f"{report.file_stem(shown)}-outliers.csv"
-    )  # fmt: skip
+    _actions(shown, found, by, rows[at], beyond)
     pictures.opening_gallery(
         shown,
         [
@@ -103,9 +103,9 @@ def _told(by: str, k: int, fence: float, beyond: np.ndarray, rows: np.ndarray) -
     )  # fmt: skip
 
 
-def _actions(shown: Results, scores: np.ndarray, page: np.ndarray, beyond: np.ndarray) -> None:
+def _actions(shown: Results, found: Isolation, by: str, page: np.ndarray, beyond: np.ndarray) -> None:
     """Draw what can be done with the page, with what is beyond the fence, and with the selection."""
-    images = shown.images.value
+    images, scores = shown.images.value, found.lof if by == "lof" else found.knn_distance
     selected = np.flatnonzero(chosen.mask(images))
     line = components.control_line()
     for name, rows in (("on this page", page), ("beyond the fence", beyond)):
@@ -120,6 +120,10 @@ def _actions(shown: Results, scores: np.ndarray, page: np.ndarray, beyond: np.nd
         _junk(images, "selected", selected, scores, "person")
     if line.button("Colour the map by it", key="outliers.color", icon=":material/palette:", on_click=_color):
         st.rerun()  # the sidebar's list of columns is not in this fragment
+    findings.download(
+        line, "CSV", lambda: tables.csv(scores_table(shown, found, by)), f"{report.file_stem(shown)}-outliers.csv",
+        "Both scores of every image, the most isolated first.",
+    )  # fmt: skip
     findings.undo_buttons(line, shown, "outliers")
 
 
@@ -150,11 +154,12 @@ def _figure(scores: np.ndarray, fence: float, title: str) -> Any:
         )
     )  # fmt: skip
     figure.add_vline(
-        fence, line={"dash": "dash", "width": 2, "color": orange}, annotation_text="fence", annotation_font_color=orange,
+        fence, line={"dash": "dash", "width": 2, "color": orange}, annotation_text="fence",
+        annotation_position="top left", annotation_font_color=orange,
     )  # fmt: skip
     figure.update_xaxes(range=[edges[0], max(edges[-1], fence) + edges[1] - edges[0]])
     figure.update_layout(
         height=170, margin={"l": 10, "r": 10, "t": 18, "b": 10}, bargap=0, xaxis_title=title,
-        yaxis={"title": "Images", "type": "log"},
+        yaxis={"title": "Images", "type": "log", "dtick": 1},
     )  # fmt: skip
     return figure

@@ -46,7 +46,7 @@ def show(shown: Results, found: Spread, given: dict[int, str], names: tuple[str,
     at = findings.page_of(line, "labels.page", len(rows), pictures.PAGE)
     items = [
         pictures.item(
-            shown, int(row), pictures.PARTS[:1], None, f"{names[found.labels[row]]} {found.confidence[row]:.0%}",
+            shown, int(row), pictures.PARTS[:1], None, f"{names[found.labels[row]]} · {found.confidence[row]:.0%}",
             *(["decided"] if decided[row] else []),
         )
         for row in rows[at]
