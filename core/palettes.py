@@ -7,6 +7,10 @@ simulated protanopia and deuteranopia (Machado, Oliveira, Fernandes, IEEE TVCG 2
 the same for every k.
 """
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from core.errors import ConfigError
 
 _COLORS = (
@@ -37,6 +41,15 @@ SEQUENTIAL = (
     (1.0, "#fee838"),
 )
 
+# On linear RGB: normal vision, protanopia and deuteranopia of severity 1.
+_VISIONS = (
+    ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
+    ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216), (-0.003882, -0.048116, 1.051998)),
+    ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413), (-0.01182, 0.04294, 0.968881)),
+)
+_XYZ = ((0.4124564, 0.3575761, 0.1804375), (0.2126729, 0.7151522, 0.0721750), (0.0193339, 0.1191920, 0.9503041))
+_WHITE = (0.95047, 1.0, 1.08883)  # D65
+
 
 def categorical(k: int) -> tuple[str, ...]:
     """Return k colours as "#rrggbb"; the first k are the same for every k.
@@ -48,3 +61,17 @@ def categorical(k: int) -> tuple[str, ...]:
     if not 0 <= k <= MAX_COLORS:
         raise ConfigError(f"{k} groups are too many to tell apart by colour; the limit is {MAX_COLORS}.")
     return _COLORS[:k]
+
+
+def differences(colors: Sequence[str]) -> np.ndarray:
+    """Return how far apart k colours "#rrggbb" are, float64 (k, k): for the vision that tells two least apart, CIE76."""
+    rgb = np.array([[int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)] for color in colors]).reshape(-1, 3)
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)  # (k, 3)
+    seen = np.clip(linear @ np.array(_VISIONS).transpose(0, 2, 1), 0, 1)  # (visions, k, 3)
+    xyz = seen @ np.array(_XYZ).T / _WHITE
+    f = np.where(xyz > 216 / 24389, np.cbrt(xyz), (24389 / 27 * xyz + 16) / 116)
+    lab = np.stack(
+        [116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], axis=-1
+    )  # (visions, k, 3)
+    found: np.ndarray = np.linalg.norm(lab[:, :, None] - lab[:, None], axis=-1).min(axis=0)
+    return found

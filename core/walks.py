@@ -61,8 +61,3 @@ def around(centre: np.ndarray, axes: np.ndarray, spreads: Sequence[float] | np.n
         + np.sin(turn)[:, None] * spreads[1] * axes[1]
     ).astype(np.float32)
     return found
-
-
-def medoid(latents: np.ndarray, centre: np.ndarray) -> int:
-    """Return the row of the image nearest to a centre: the cluster's most typical one."""
-    return int(np.square(latents.astype(np.float64) - centre).sum(axis=1).argmin())

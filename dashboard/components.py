@@ -26,6 +26,7 @@ _STYLE = """<style>
 .ee-large { width: 100%; image-rendering: pixelated; border-radius: 3px; }
 .ee-strip { width: 100%; max-width: 900px; image-rendering: pixelated; display: block; }
 .ee-reasons { font-size: 14px; line-height: 1.4; margin: 0; padding-left: 18px; }
+.ee-mix { display: flex; height: 10px; border-radius: 3px; overflow: hidden; background: rgba(128, 128, 128, 0.25); }
 .ee-gallery figcaption { overflow-wrap: anywhere; padding-top: 2px; }
 @media (min-width: 1800px) {
   .st-key-workbench { display: grid; grid-template-columns: minmax(0, 8fr) minmax(0, 5fr); gap: 1.5rem; align-items: start; }

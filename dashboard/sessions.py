@@ -102,12 +102,15 @@ KNOWN: Mapping[str, Check] = {
     "table.by": _text, "table.down": _flag, "table.page": _whole(1, 2**31),
     "pick.mode": _one_of("replace", "add", "remove"), "pick.radius": _number(0, 1e12),
     "near.of": _text, "near.k": _whole(1, 1000), "near.metric": _one_of("euclidean", "cosine"),
-    "walk.kind": _text, "walk.steps": _whole(3, 40), "walk.centroids": _flag, "walk.cluster": _whole(0, 2**31),
+    "walk.kind": _text, "walk.steps": _whole(3, 40), "walk.cluster": _whole(0, 2**31),
     "walk.direction": _whole(1, 10), "walk.at": _whole(1, 200), "camera": camera,
     "beside": _many(_text), "beside.company": _flag, "beside.lines": _flag,
     "sweep.first": _whole(2, clusters.MAX_CLUSTERS), "sweep.last": _whole(2, clusters.MAX_CLUSTERS),
     "suspects.show": _text, "suspects.page": _whole(1, 2**31), "suspects.first": _whole(1, 2**31), "suspects.follow": _flag,
     "suspects.threshold": _number(0, 1), "suspects.weight.*": _number(0, 5), "reviewer": _text,
+    "outliers.by": _one_of("knn", "lof"), "outliers.k": _whole(1, 1000), "outliers.column": _flag, "outliers.open": _flag,
+    "duplicates.latent.*": _number(0, 1e12), "duplicates.pixel.*": _number(0, 1), "duplicates.kind": _text,
+    "duplicates.open": _flag, "labels.least": _number(0, 1), "labels.of": _text, "labels.order": _text,
     "sweep.step": _one_of(*sweep.STEPS), "matrix.values": _one_of(*matrix.VALUES),
 }  # fmt: skip
 

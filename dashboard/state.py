@@ -91,6 +91,11 @@ def change(name: str, new: Any) -> None:
     st.session_state[PREFIX + name] = new
 
 
+def widget(key: str) -> Any:
+    """Return the value of a widget that is no setting, by its key; only in its callback."""
+    return st.session_state[key]
+
+
 def remember_k_setting(name: str) -> None:
     """Remember the name of the setting that holds k."""
     st.session_state["k setting"] = name

@@ -10,7 +10,7 @@ import streamlit as st
 from core import illustrations, pictures, report, runs, tables
 from core.models import TrainedModel
 from core.plans import Plan, Results, some
-from dashboard import chosen, results, state
+from dashboard import chosen, results, reviewing, state
 from dashboard.sidebar.display import Display
 
 if TYPE_CHECKING:
@@ -23,13 +23,17 @@ def panel(shown: Results, display: Display) -> None:
     """Draw the download buttons."""
     st.subheader("Take away")
     name = report.file_stem(shown)
+
+    def now() -> Results:  # with what was decided since the button was drawn
+        return reviewing.attached(shown)
+
     files = (
         ("Map as offline HTML", f"{name}-map.html", "text/html",
-         lambda: report.html(shown, display.color, display.symbol, display.point_size, display.opacity),
+         lambda: report.html(now(), display.color, display.symbol, display.point_size, display.opacity),
          "One file that opens without a network and keeps the pictures under the mouse."),
-        ("Predictions CSV", f"{name}-predictions.csv", "text/csv", lambda: tables.predictions_csv(shown),
+        ("Predictions CSV", f"{name}-predictions.csv", "text/csv", lambda: tables.predictions_csv(now()),
          "id,label: the class matched to each image's cluster, or the cluster when there are no labels."),
-        ("Table CSV", f"{name}-table.csv", "text/csv", lambda: tables.csv(tables.table(shown)),
+        ("Table CSV", f"{name}-table.csv", "text/csv", lambda: tables.csv(tables.table(now())),
          "path, label, cluster, coordinates, error and every other column."),
         ("Latents .npy", f"{name}-latents.npy", "application/octet-stream", lambda: tables.latents_npy(shown),
          "float32 (n, latent_size), in the order of the table."),

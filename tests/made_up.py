@@ -7,6 +7,11 @@ from core.images import ArraySource
 from core.plans import Plan, TrainSpec
 
 N = 60
+COPIES, NEAR, ODD = (
+    [3, 10, 20],
+    [5, 12],
+    30,
+)  # rows of one picture, of two that differ in one pixel, of one like no other
 
 
 def blobs(n=N, side=8, channels=1):
@@ -25,6 +30,23 @@ def write(folder, **shape):
     x, y = blobs(**shape)
     path = folder / "blobs.npz"
     np.savez(path, x=x, y=y, classes=np.array(["top", "middle", "bottom"]))
+    return path
+
+
+def planted(folder, n=40, labels=True):
+    """Write pictures, bright left or right: copies, of which row 10 has another label, a near copy and an odd one."""
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 60, (n, 8, 8), dtype=np.uint8), np.arange(n) % 2
+    x[y == 0, :, :4] += 150
+    x[y == 1, :, 4:] += 150
+    x[COPIES[1:]] = x[COPIES[0]]
+    y[COPIES] = 1, 0, 1
+    x[NEAR[1]] = x[NEAR[0]]
+    x[NEAR[1], 0, 0] += 1
+    y[NEAR] = 1
+    x[ODD] = np.where(np.indices((8, 8)).sum(axis=0) % 2, 255, 0)
+    path = folder / f"planted-{labels}.npz"
+    np.savez(path, x=x, **({"y": y, "classes": np.array(["left", "<b>right</b>"])} if labels else {}))
     return path
 
 

@@ -564,8 +564,6 @@ def test_every_panel_has_an_empty_and_a_filled_state():
     for kind in ("around a cluster", "along a principal direction"):
         select(at, "Walk").select(kind).run()
         assert "At each step" in texts(at) and not at.exception
-    next(item for item in at.toggle if item.label.startswith("Centroids")).set_value(True).run()
-    assert "its medoid" in texts(at) and not at.exception
 
 
 def test_metadata_colours_the_map_and_is_searched_and_counts_what_does_not_fit(tmp_path):

@@ -35,6 +35,15 @@ def test_colours_are_apart_for_every_vision(vision, k, apart):
     assert distances.min() > apart
 
 
+def test_differences_are_those_of_the_vision_that_tells_two_colours_least_apart():
+    colors = (*palettes.categorical(5), "#000000", "#ffffff")
+    each = [cielab(colors, vision) for vision in VISION.values()]
+    expected = np.min([np.linalg.norm(lab[:, None] - lab[None], axis=2) for lab in each], axis=0)
+    np.testing.assert_allclose(palettes.differences(colors), expected, atol=1e-9)
+    assert palettes.differences(("#000000", "#ffffff"))[0, 1] == pytest.approx(100, abs=0.01)  # lightness 0 and 100
+    assert palettes.differences(("#0072b2", "#0072b3"))[0, 1] < 1
+
+
 def test_colours_show_on_white_and_on_black():
     lightness = cielab(palettes.categorical(100), VISION["normal"])[:, 0]
     assert lightness.min() > 35 and lightness.max() < 86

@@ -35,4 +35,3 @@ def test_along_and_around_are_centred():
     np.testing.assert_allclose(ring[0], [4, 1, 1])
     np.testing.assert_allclose(ring[2], [1, 2, 1], atol=1e-6)
     np.testing.assert_allclose(ring[-1], ring[0], atol=1e-6)
-    assert walks.medoid(np.array([[0.0], [9.0], [4.0]], np.float32), np.array([5.0])) == 2

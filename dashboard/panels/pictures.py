@@ -1,5 +1,7 @@
 """The selected images in pages: original, reconstruction and difference; a click opens one large."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -47,10 +49,21 @@ def show(shown: Results) -> None:
         f"{(page - 1) * PAGE + 1:,} to {(page - 1) * PAGE + len(part):,} of {len(rows):,} "
         + ("selected images" if some_selected else "images; select some to see only them")
     )
-    items = [item(shown, int(row), seen, column) for row in part]
-    gallery(items, side=pixels, key="gallery", on_open=state.open_image)
+    opening_gallery(shown, [item(shown, int(row), seen, column) for row in part], "gallery", pixels)
+
+
+def opening_gallery(shown: Results, items: Sequence[Item], key: str, side: int | None = None) -> None:
+    """Draw pictures of images, of which a click opens one large; as large as the gallery's setting says, or `side`."""
+    gallery(
+        items, side=int(state.value("gallery.side", 64)) if side is None else side, key=key, on_open=state.open_image
+    )
+    opened(shown)
+
+
+def opened(shown: Results) -> None:
+    """Draw large the image that was clicked, when one was."""
     row = state.opened_image()
-    if row is not None and row < len(images):
+    if row is not None and row < len(shown.images.value):
         _large(shown, row)
 
 

@@ -12,7 +12,6 @@ from core.models import TrainedModel
 from core.plans import Results, some
 from dashboard import chosen, components, state
 from dashboard.gallery import Item, gallery
-from dashboard.panels import pictures
 
 KINDS = ("between selected images", "around a cluster", "along a principal direction")
 MOST_POINTS = 12
@@ -20,13 +19,10 @@ GIF_SIDE, GIF_MS = 256, 120
 
 
 def show(shown: Results) -> None:
-    """Draw the walk, and each cluster's decoded centroid beside its medoid."""
+    """Draw the walk."""
     model = some(shown.model).value
     if not isinstance(model, TrainedModel):
         st.info("A classifier cannot turn latents back into pictures; choose an autoencoder as the model.")
-        return
-    if st.toggle("Centroids of the clusters", key=state.setting("walk.centroids", False)):
-        _centroids(shown, model)
         return
     kind, count = st.columns([3, 3], vertical_alignment="bottom")
     which = kind.selectbox("Walk", KINDS, key=state.setting("walk.kind", KINDS[0], KINDS))
@@ -34,7 +30,7 @@ def show(shown: Results) -> None:
     path = _path(shown, which, steps)
     if path is None:
         return
-    made = _decoded(model.fingerprint, path.tobytes(), model, path)
+    made = decoded(model.fingerprint, path.tobytes(), model, path)
     latents = some(shown.latents).value.latents
     near = [neighbours.nearest(latents, point, 1) for point in path]
     side = int(state.value("gallery.side", 64))
@@ -104,24 +100,9 @@ def _path(shown: Results, kind: str, steps: int) -> np.ndarray | None:
     return walks.along(of.mean(axis=0), axes[number - 1], float(spreads[number - 1]), steps)
 
 
-def _centroids(shown: Results, model: TrainedModel) -> None:
-    latents, clustering = some(shown.latents).value.latents, some(shown.clustering).value
-    k = len(clustering.centers)
-    there = [i for i in range(k) if (clustering.labels == i).any()]
-    centres = np.stack([latents[clustering.labels == i].mean(axis=0) for i in there]).astype(np.float32)
-    made = _decoded(model.fingerprint, centres.tobytes(), model, centres)
-    st.caption("Each cluster's mean latents, decoded, beside its medoid: the image nearest to that mean.")
-    items = []
-    for number, centre, picture in zip(there, centres, made, strict=True):
-        rows = np.flatnonzero(clustering.labels == number)
-        row = int(rows[walks.medoid(latents[rows], centre)])
-        lines = [f"cluster {number}", f"{len(rows):,} images", f"medoid {shown.images.value.ids[row]}"]
-        items.append(Item(row, [picture, pictures.pictures(shown, row, pictures.PARTS[:1])[0]], lines))
-    gallery(items, side=int(state.value("gallery.side", 64)), key="walk.centroids.gallery", on_open=None)
-
-
 @st.cache_data(max_entries=30, show_spinner="Decoding…")
-def _decoded(model_key: str, content: bytes, _model: TrainedModel, _latents: np.ndarray) -> np.ndarray:
+def decoded(model_key: str, content: bytes, _model: TrainedModel, _latents: np.ndarray) -> np.ndarray:
+    """Return the pictures, uint8 (n, h, w, c), that latents (n, d) decode to."""
     return decode(_model, _latents)
 
 

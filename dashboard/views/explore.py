@@ -22,6 +22,7 @@ from dashboard import (
     chosen,
     components,
     drawn,
+    further,
     learning,
     offers,
     results,
@@ -31,7 +32,21 @@ from dashboard import (
     state,
     takeaway,
 )
-from dashboard.panels import charts, matrix, neighbours, pictures, suspects, sweep, table, toolbar, walks
+from dashboard.panels import (
+    cards,
+    charts,
+    duplicates,
+    labels,
+    matrix,
+    neighbours,
+    outliers,
+    pictures,
+    suspects,
+    sweep,
+    table,
+    toolbar,
+    walks,
+)
 from dashboard.scatter import scatter
 from dashboard.sidebar import clusters, display, images, maps, models, recipe
 
@@ -42,6 +57,11 @@ PANELS: Mapping[str, Callable[[Results], None]] = {
     matrix.NAME: matrix.show,
     "Choose k": sweep.show,
     "Suspects": suspects.show,
+    "Cluster cards": cards.show,
+    "Suspects": suspects.show,
+    "Outliers": outliers.show,
+    "Duplicates": duplicates.show,
+    "Few labels": labels.show,
     "Neighbours": neighbours.show,
     "Walks": walks.show,
 }
@@ -182,14 +202,14 @@ def _complete(plan: Plan) -> Results | None:
 
 
 def _draw(scene: Scene, recipe_name: str) -> None:
-    scene = replace(scene, shown=reviewing.attached(scene.shown))
-    columns = drawn.columns(scene.shown)
+    whole = further.attached(reviewing.attached(scene.shown))
+    columns = drawn.columns(whole)
     names = tuple(column.title for column in columns)
     kinds = tuple(column.title for column in columns if isinstance(column, figures.Category))
     dims = report.dimensions(scene.shown)
     with st.sidebar:
         drawing = display.choose(names, kinds, dims)
-        takeaway.panel(scene.shown, drawing)
+        takeaway.panel(whole, drawing)
         takeaway.compare(scene.plan, scene.shown, recipe_name)
         saved.panel(scene.shown.images.value)
         display.store_status(scene.shown)
@@ -218,7 +238,7 @@ def _area(scene: Scene, drawing: display.Display, job_name: str | None) -> None:
     shown = scene.shown
     if scene.missing is not None:
         shown = _pending(scene, job)
-    shown = reviewing.attached(shown)
+    shown = further.attached(reviewing.attached(shown))
     problem = state.taken(reviewing.PROBLEM)
     if problem:
         st.error(components.plain(problem), icon=":material/error:")
@@ -230,8 +250,8 @@ def _area(scene: Scene, drawing: display.Display, job_name: str | None) -> None:
     def spec_of(found: Results) -> MapSpec:
         return drawn.map_spec(
             found,
-            color=company.title if company is not None and beside.fading() else drawing.color,
-            symbol=drawing.symbol,
+            color=company.title if company is not None and beside.fading() else further.usable(found, drawing.color),
+            symbol=further.usable(found, drawing.symbol),
             point_size=drawing.point_size,
             opacity=drawing.opacity,
             crowd=drawing.crowd,
