@@ -54,16 +54,15 @@ PANELS: Mapping[str, Callable[[Results], None]] = {
     "Pictures": pictures.show,
     "Table": table.show,
     "Histograms": charts.show,
+    "Neighbours": neighbours.show,
+    "Walks": walks.show,
     matrix.NAME: matrix.show,
     "Choose k": sweep.show,
-    "Suspects": suspects.show,
     "Cluster cards": cards.show,
     "Suspects": suspects.show,
     "Outliers": outliers.show,
     "Duplicates": duplicates.show,
     "Few labels": labels.show,
-    "Neighbours": neighbours.show,
-    "Walks": walks.show,
 }
 
 
