@@ -51,7 +51,7 @@ def _losses(results: Results) -> "dict[str, Callable[[], Figure]]":
     return {"losses": partial(pictures.loss_curves, model.history, loss)}
 
 
-def maps(results: Results, bright: np.ndarray | None) -> "dict[str, Callable[[], Figure]]":
+def maps(results: Results, bright: np.ndarray | None = None) -> "dict[str, Callable[[], Figure]]":
     """Maps by true and by predicted class, without either by cluster: with names at centroids, markers, a colour bar."""
     columns = {item.title: item for item in report.columns(results) if isinstance(item, Category)}
     titles = [title for title in GROUPS if title in columns]

@@ -7,13 +7,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from core import pipeline, recipes, report, tables
+from core import analyses, findings, pipeline, recipes, report, tables
 from core.config import ClusterConfig, ProjectionConfig, ReductionConfig, TSNEConfig, clusters_of
+from core.evidence import SuspectConfig
 from core.images import parse_source
 from core.plans import CheckpointFile, KeptModel, ModelRef, Plan, Results, some
 from core.progress import Callback, ignore
 from core.quality import Scores
 from core.recipes import Recipe
+from core.store import Store
+from core.suspects import SuspectWeights, rank
 
 HEIGHT = 640
 
@@ -39,10 +42,11 @@ class MapView:
 
 @dataclass(frozen=True, eq=False)
 class Explorer:
-    """What became of some images: `results` holds every stage."""
+    """What became of some images: `results` holds every stage, which `store` keeps."""
 
     plan: Plan
     results: Results
+    store: Store
 
     @property
     def latents(self) -> np.ndarray:
@@ -62,6 +66,11 @@ class Explorer:
     def table(self) -> pd.DataFrame:
         """Return a row an image with everything that is known of it."""
         return tables.table(self.results)
+
+    def suspects(self, weights: SuspectWeights | None = None) -> pd.DataFrame:
+        """Return a row an image, the most suspect first: its label, cluster and suggested label, its score and its parts."""
+        evidence = analyses.of_results(self.store, self.results, SuspectConfig()).value
+        return findings.suspects(self.results, rank(evidence, weights))
 
     def map(self, color: str | None = None, symbol: str | None = None, height: int = HEIGHT) -> MapView:
         """Return the map, coloured and shaped by columns of these titles.
@@ -110,4 +119,4 @@ def explore(
     opened = pipeline.open_store(store)
     found = pipeline.run(opened, Plan(source), "images", callback).images
     plan = recipes.plan_of(recipe, source, found.value)
-    return Explorer(plan, replace(pipeline.run(opened, plan, callback=callback), images=found))
+    return Explorer(plan, replace(pipeline.run(opened, plan, callback=callback), images=found), opened)

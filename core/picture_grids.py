@@ -2,7 +2,7 @@
 
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -61,7 +61,7 @@ def group_rows(
         lines = [clean(line, 40) for line in titles[i].split("\n")]
         more = len(images) - columns
         lines += [f"and {more:,} more"] if more > 0 else []
-        style = {"color": CONFLICT, "fontweight": "bold"} if conflict else {"color": "black"}
+        style: dict[str, Any] = {"color": CONFLICT, "fontweight": "bold"} if conflict else {"color": "black"}
         literal(axes.text(1, 0.5, "\n".join(lines), ha="right", va="center", fontsize=8, **style))
         for j, image in enumerate(images[:columns]):
             show(figure.add_subplot(grid[i, j + 2]), image)

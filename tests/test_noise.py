@@ -153,7 +153,7 @@ def test_probabilities_of_a_mixture_are_a_column():
 
 
 def test_noise_is_gray_in_pictures_for_a_report():
-    drawn = illustrations._maps(results(labelled=False))
+    drawn = illustrations.maps(results(labelled=False))
     figure = drawn["map-2d-cluster-names"]()
     (axes,) = figure.axes
     legend = {text.get_text(): handle.get_facecolor() for text, handle in

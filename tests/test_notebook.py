@@ -41,5 +41,7 @@ def test_settings_and_arrays_of_ones_own(tmp_path):
     )
     assert found.results.projection.value.coordinates.shape == (20, 2)
     assert len(some := np.unique(found.clusters)) == 3, some
+    queue = found.suspects()
+    assert len(queue) == 20 and queue["score"].is_monotonic_decreasing and "label" not in queue
     page = found.map("Cluster").save(tmp_path / "map.html")
     assert "<!DOCTYPE html>" in page.read_text("utf-8")[:20]
