@@ -129,13 +129,22 @@ def _selections(page: Any, wire: Any) -> None:
 
 
 def _recolours(page: Any, wire: Any) -> None:
-    options = page.locator('[data-testid="stSelectbox"]', has_text="Colour by").locator("input")
     for name in ("Label", "Reconstruction error", "Agreement", "Cluster"):
-        key = wait_drawn(page)
-        options.click()
-        option = page.get_by_role("option", name=name, exact=True)
-        option.wait_for()
+        key, option = wait_drawn(page), _offered(page, "Colour by", name)
         _timed(f"recolour by {name}", page, wire, lambda o=option, k=key: (o.click(), wait_drawn(page, k)), 1)
+
+
+def _offered(page: Any, label: str, name: str) -> Any:
+    """Open a list and return one of its options; a page that is drawn again may close the list once."""
+    box = page.locator('[data-testid="stSelectbox"]', has_text=label).locator("input")
+    option = page.get_by_role("option", name=name, exact=True)
+    for _ in range(5):
+        box.click()
+        page.wait_for_timeout(1500)
+        if option.count():
+            return option
+        page.keyboard.press("Escape")
+    raise AssertionError(f"{name!r} of {label!r} could not be seen")
 
 
 def _timed(name: str, page: Any, wire: Any, work: Callable[[], Any], times: int) -> None:
