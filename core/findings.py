@@ -13,7 +13,7 @@ from core.arrangement import arrange
 from core.cluster_cards import ClusterCard, cluster_card
 from core.clustering import NOISE_NAME
 from core.duplicates import DuplicateConfig, Duplicates, conflicting
-from core.evidence import PARTS, SuspectConfig
+from core.evidence import SuspectConfig
 from core.figures import MISSING
 from core.matching import Agreement
 from core.neighbours import Graph, GraphConfig
@@ -84,21 +84,6 @@ def agreement(results: Results) -> Agreement | None:
     if images.y is None or not (images.y >= 0).any():
         return None
     return matching.agree(clustering.labels, images.y, clustering.k, len(images.classes))
-
-
-def suspects(results: Results, ranked: Suspects) -> pd.DataFrame:
-    """Return id, label, cluster, suggested, score and its parts of each image, the most suspect first.
-
-    Without labels there is no column `label`, and the suggested group is a cluster. It is the own one where the parts do not
-    outweigh it. What an image has no value of is empty.
-    """
-    order, of = ranked.order, ranked.evidence.of
-    values = _named(results, order, of == "label")
-    suggested = ranked.suggested[order]
-    values["suggested"] = _labels(results, suggested) if of == "label" else _clusters(results, suggested, "")
-    values["score"] = ranked.score[order]
-    values |= {name: ranked.evidence.parts[name][order] for name in PARTS if name in ranked.evidence.parts}
-    return pd.DataFrame(values)
 
 
 def disputed(ranked: Suspects) -> np.ndarray:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from core import analyses, findings, pipeline, recipes, report, tables
+from core import analyses, pipeline, recipes, report, suspects_table, tables
 from core.config import ClusterConfig, ProjectionConfig, ReductionConfig, TSNEConfig, clusters_of
 from core.evidence import SuspectConfig
 from core.images import parse_source
@@ -70,7 +70,7 @@ class Explorer:
     def suspects(self, weights: SuspectWeights | None = None) -> pd.DataFrame:
         """Return a row an image, the most suspect first: its label, cluster and suggested label, its score and its parts."""
         evidence = analyses.of_results(self.store, self.results, SuspectConfig()).value
-        return findings.suspects(self.results, rank(evidence, weights))
+        return suspects_table.suspects(self.results, rank(evidence, weights))
 
     def map(self, color: str | None = None, symbol: str | None = None, height: int = HEIGHT) -> MapView:
         """Return the map, coloured and shaped by columns of these titles.

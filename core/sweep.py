@@ -7,7 +7,7 @@ Stability-based validation of clustering solutions, 2004).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import combinations
 from types import MappingProxyType
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 
 from core import timing
 from core.clustering import cluster
-from core.config import AnalysisConfig, ClusterConfig, ClusterMethod, KMeansConfig
+from core.config import AnalysisConfig, ClusterConfig, ClusterMethod, KMeansConfig, clusters_of, with_clusters
 from core.config.checks import whole
 from core.errors import ConfigError
 from core.progress import Callback, Progress, ignore, stopwatch
@@ -68,7 +68,7 @@ class SweepConfig(AnalysisConfig):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not hasattr(self.method, "n_clusters"):
+        if clusters_of(self.method) is None:
             raise ConfigError(
                 f"{type(self.method).__name__} takes no number of clusters, so there is no k to choose."
             )
@@ -79,7 +79,7 @@ class SweepConfig(AnalysisConfig):
         whole("subsamples", self.subsamples, 2, 100)
         whole("most", self.most, 10)
         whole("seed", self.seed, 0, 2**32 - 1)
-        object.__setattr__(self, "method", replace(self.method, n_clusters=self.ks[0]))
+        object.__setattr__(self, "method", with_clusters(self.method, self.ks[0]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +134,7 @@ def sweep(values: np.ndarray, config: SweepConfig, callback: Callback = ignore) 
 
     for k in config.ks:
         done(k, 0)
-        method = replace(config.method, n_clusters=k)
+        method = with_clusters(config.method, k)
         try:
             labels = cluster(values, method).labels
         except ConfigError as error:
@@ -201,7 +201,7 @@ def _stability(draws: list[np.ndarray], parts: list[np.ndarray | None], n: int) 
 def predict_seconds(config: SweepConfig, n: int, d: int) -> float:
     """Predict the seconds that a sweep over n images of d numbers takes."""
     n = min(n, config.most)
-    fits = sum(timing.predict_seconds(ClusterConfig(replace(config.method, n_clusters=k)), n, d) for k in config.ks)
+    fits = sum(timing.predict_seconds(ClusterConfig(with_clusters(config.method, k)), n, d) for k in config.ks)
     return 1.0 + fits * (1 + SHARE * config.subsamples) + len(config.ks) * (0.1 + 5e-8 * n * d)
 
 
@@ -213,4 +213,4 @@ def to_arrays(found: Sweep) -> Mapping[str, np.ndarray]:
 def from_entry(entry: Entry) -> Sweep:
     """Return the sweep that an entry of the store holds."""
     info = entry.info
-    return Sweep(**entry.arrays, n=int(info["n"]), fitted=int(info["fitted"]), note=str(info["note"]))  # type: ignore[arg-type]
+    return Sweep(**entry.arrays, n=int(info["n"]), fitted=int(info["fitted"]), note=str(info["note"]))

@@ -79,8 +79,12 @@ def _offer(shown: Results, config: AnalysisConfig, button: str, seconds: float) 
     right.caption(f"Takes about {components.duration(seconds)} here.")
     left.button(
         button, key=f"analyse.{type(config).__name__}", icon=":material/play_arrow:", width="stretch",
-        on_click=lambda: results.jobs().start(_plan(shown), config),
+        on_click=_start, args=(shown, config),
     )  # fmt: skip
+
+
+def _start(shown: Results, config: AnalysisConfig) -> None:
+    results.jobs().start(_plan(shown), config)
 
 
 def _plan(shown: Results) -> Plan:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core import corrections, finding_pictures, findings, outliers, pictures, suspects
+from core import corrections, finding_pictures, findings, outliers, pictures, suspects, suspects_table
 from core.clustering import of_labels
 from core.decisions import Naming
 from core.evidence import gather
@@ -56,7 +56,7 @@ def named(found, cluster, name):
 
 def test_the_planted_label_is_the_first_suspect_with_what_it_should_be():
     found = results()
-    table = findings.suspects(found, ranked(found))
+    table = suspects_table.suspects(found, ranked(found))
     assert list(table) == [
         "id", "label", "cluster", "suggested", "score", "majority", "margin", "silhouette", "neighbours", "error", "isolation",
     ]  # fmt: skip
@@ -70,7 +70,7 @@ def test_the_planted_label_is_the_first_suspect_with_what_it_should_be():
 
 def test_without_labels_clusters_are_suggested_and_no_word_is_of_labels():
     found = results(y=None, errors=False)
-    table = findings.suspects(found, ranked(found))
+    table = suspects_table.suspects(found, ranked(found))
     assert list(table) == ["id", "cluster", "suggested", "score", "margin", "silhouette", "neighbours", "isolation"]
     assert set(table["suggested"]) <= {"0", "1", "2", ""}
     assert findings.agreement(found) is None
@@ -151,7 +151,7 @@ def test_the_store_has_all_the_second_time_and_every_picture_can_be_drawn(store,
 def test_numbers_count_the_rows(store):
     found = findings.find(store, results())
     counted = findings.numbers(found)
-    table = findings.suspects(found.results, found.ranked)
+    table = suspects_table.suspects(found.results, found.ranked)
     other = (table["suggested"] != table["label"]) & (table["label"] != "") & (table["suggested"] != "")
     assert counted["suspects"] == other.sum() > 0
     assert counted["outliers"] == len(findings.outlying(found.results, found.isolation, True))

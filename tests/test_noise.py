@@ -67,7 +67,8 @@ def test_more_clusters_than_colours_leave_the_smallest_one_group_and_noise_apart
     x = np.zeros((n + 1, 8, 8), np.uint8)
     labels = np.array([*range(n), -1], np.int32)
     many = Clustering(labels, np.zeros((n, 2), np.float32), 0.0, 0)
-    found = report._cluster_columns(many)[0]
+    images = Staged(image_set(x), "images", True, 0.0)
+    found = report._cluster_columns(Results(images, clustering=Staged(many, "clusters", True, 0.0)))[0]
     assert len(x) == len(found.codes) and found.gray == 100 and found.names[98:] == ("98", "(others)", "noise")
     assert (found.codes[98], found.codes[99], found.codes[149], found.codes[150]) == (98, 99, 99, 100)
     assert len(figures.palettes.categorical(found.gray)) == 100

@@ -10,7 +10,18 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 
-from core import corrections_csv, duplicates, finding_pictures, findings, outliers, pictures, recipes, runs, tables
+from core import (
+    corrections_csv,
+    duplicates,
+    finding_pictures,
+    findings,
+    outliers,
+    pictures,
+    recipes,
+    runs,
+    suspects_table,
+    tables,
+)
 from core.cli import outputs
 from core.errors import ExportError
 from core.findings import Findings
@@ -73,7 +84,7 @@ def write(args: argparse.Namespace, recipe: Recipe, plan: Plan, found: Findings)
 def _tables(found: Findings) -> dict[str, pd.DataFrame]:
     results, images, labelled = found.results, found.results.images.value, found.agreement is not None
     frames = {
-        "suspects.csv": findings.suspects(results, found.ranked),
+        "suspects.csv": suspects_table.suspects(results, found.ranked),
         "outliers.csv": findings.outlying(results, found.isolation, labelled),
         "duplicates.csv": duplicates.table(found.duplicates.groups, images.ids, images.y, images.classes),
         "clusters.csv": findings.clusters(results, found.agreement),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from pandas.io.formats.style import Styler
 
 from core import arrangement, matching
 from core.arrangement import Arrangement
+from core.config import clusters_of
 from core.matching import Agreement
 from core.plans import Results, some
 from core.sweep import EXPLANATIONS as WITHOUT_LABELS
@@ -169,7 +171,7 @@ def _per_class(held: Agreement, classes: tuple[str, ...]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _percent(*endings: str) -> dict[str, object]:
+def _percent(*endings: str) -> dict[str, Any]:
     """Show the columns of both matchings with these endings as per cent, each with its meaning."""
     return {
         f"{name}: {ending}": st.column_config.NumberColumn(
@@ -201,7 +203,7 @@ def _without_labels(shown: Results) -> None:
     width = results.scores(shown).silhouette
     left, right = st.columns(2)
     left.metric("Silhouette", "–" if width is None else f"{width:.3f}", help=WITHOUT_LABELS["silhouette"])
-    if plan is None or plan.others or k < 2 or not hasattr(plan.cluster.method, "n_clusters"):
+    if plan is None or plan.others or k < 2 or clusters_of(plan.cluster.method) is None:
         right.metric("Stability", "–", help=WITHOUT_LABELS["stability"])
         st.caption("Stability under resampling is that of one method with a chosen k of at least 2.")
         return

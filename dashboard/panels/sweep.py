@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from core import palettes
+from core.config import clusters_of
 from core.plans import Results
 from core.suggestion import Suggestion, suggest
 from core.sweep import EXPLANATIONS, Sweep, SweepConfig
@@ -25,7 +26,7 @@ CURVES = {  # title by score
 def show(shown: Results) -> None:
     """Draw which k are tried, the scores of each, and the suggestion."""
     plan, n = shown.plan, len(shown.images.value)
-    if plan is None or not hasattr(plan.cluster.method, "n_clusters"):
+    if plan is None or clusters_of(plan.cluster.method) is None:
         st.info("This method finds the number of clusters itself, so there is no k to choose.")
         return
     if n < 3:
