@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from core import recipes
+from core.decisions import MOST_NAME
 from core.errors import ExplorerError
 from core.plans import ModelRef
 from dashboard import state
@@ -26,6 +27,10 @@ Check = Callable[[Any], bool]
 
 def _text(value: Any) -> bool:
     return isinstance(value, str) and len(value) <= MOST_TEXT
+
+
+def _name(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= MOST_NAME
 
 
 def _flag(value: Any) -> bool:
@@ -107,7 +112,7 @@ KNOWN: Mapping[str, Check] = {
     "beside": _many(_text), "beside.company": _flag, "beside.lines": _flag,
     "sweep.first": _whole(2, clusters.MAX_CLUSTERS), "sweep.last": _whole(2, clusters.MAX_CLUSTERS),
     "suspects.show": _text, "suspects.page": _whole(1, 2**31), "suspects.first": _whole(1, 2**31), "suspects.follow": _flag,
-    "suspects.threshold": _number(0, 1), "suspects.weight.*": _number(0, 5), "reviewer": _text,
+    "suspects.threshold": _number(0, 1), "suspects.weight.*": _number(0, 5), "reviewer": _name,
     "sweep.step": _one_of(*sweep.STEPS), "matrix.values": _one_of(*matrix.VALUES),
 }  # fmt: skip
 
