@@ -52,6 +52,11 @@ def attached(shown: Results) -> Results:
         return shown
 
 
+def seen(found: Review) -> bool:
+    """Say whether this session has seen a review as it is now, or made it so itself; from now on it has."""
+    return not state.is_new("review.seen", str(found.cursor))
+
+
 def reviewer() -> str:
     """Return the name under which this session decides."""
     return str(state.value("reviewer", "")).strip() or _user()
@@ -100,6 +105,7 @@ def _keep(images: ImageSet, change: Callable[[Review], Review]) -> bool:
     try:
         newest = _newest(images.fingerprint, str(log_path(images.fingerprint)))
         newest.review = change(review(images))
+        seen(newest.review)
     except ExplorerError as error:
         state.note(PROBLEM, str(error))
         return False

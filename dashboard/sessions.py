@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from core import recipes
+from core.decisions import MOST_NAME
 from core.errors import ExplorerError
 from core.plans import ModelRef
 from dashboard import state
@@ -26,6 +27,10 @@ Check = Callable[[Any], bool]
 
 def _text(value: Any) -> bool:
     return isinstance(value, str) and len(value) <= MOST_TEXT
+
+
+def _name(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= MOST_NAME
 
 
 def _flag(value: Any) -> bool:
@@ -111,6 +116,7 @@ KNOWN: Mapping[str, Check] = {
     "outliers.by": _one_of("knn", "lof"), "outliers.k": _whole(1, 1000), "outliers.column": _flag, "outliers.open": _flag,
     "duplicates.latent.*": _number(0, 1e12), "duplicates.pixel.*": _number(0, 1), "duplicates.kind": _text,
     "duplicates.open": _flag, "labels.least": _number(0, 1), "labels.of": _text, "labels.order": _text,
+    "suspects.threshold": _number(0, 1), "suspects.weight.*": _number(0, 5), "reviewer": _name,
     "sweep.step": _one_of(*sweep.STEPS), "matrix.values": _one_of(*matrix.VALUES),
 }  # fmt: skip
 

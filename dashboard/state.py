@@ -73,6 +73,13 @@ def taken(name: str) -> str | None:
     return found
 
 
+def is_new(name: str, text: str) -> bool:
+    """Say whether a text is another than the one that was left, and leave it."""
+    before = st.session_state.get(f"note {name}")
+    note(name, text)
+    return bool(before != text)
+
+
 def first_time(name: str) -> bool:
     """Say whether this is asked for the first time in this session."""
     asked: set[str] = st.session_state.setdefault("asked", set())

@@ -1,6 +1,5 @@
 """What a reviewer does with a suspect, or with the whole selection: buttons, and keys that press them."""
 
-import secrets
 from collections.abc import Callable
 
 import numpy as np
@@ -16,7 +15,7 @@ from dashboard import components, reviewing, state
 from dashboard.desk import Desk
 
 WHOLE = "review.whole"
-PRESS = "review.press"  # which drawing of the buttons a press may be of
+PRESS = "review.press"  # the drawing of the buttons of which one was pressed last
 MOST_LABEL = 200  # letters of a new label
 # Streamlit keeps C and R for itself; a key does nothing while a text is typed.
 KEYS = {
@@ -29,15 +28,13 @@ def whole(at: Desk) -> bool:
     return bool(state.value(WHOLE, False)) and bool(at.selected.any())
 
 
-def drawn() -> str:
-    """Note that the buttons are drawn anew, and return which drawing this is: presses of those drawn before do not count."""
-    press = secrets.token_hex(8)
-    state.note(PRESS, press)
-    return press
-
-
 def show(at: Desk, row: int | None, press: str) -> None:
-    """Draw the actions on the image under review, or on the selection; those that need no choice of a target."""
+    """Draw the actions on the image under review, or on the selection; those that need no choice of a target.
+
+    Parameters
+    ----------
+    press : another text each time the buttons are drawn.
+    """
     count = int(at.selected.sum())
     line = components.control_line()
     if count:
@@ -117,13 +114,13 @@ def _button(
 ) -> None:  # fmt: skip
     """Draw a button of one action.
 
-    Its key holds the image, and a press counts once for each time the buttons were drawn: one that was meant for the image
-    before, and comes late, decides nothing.
+    Its key holds the image, and of buttons that were drawn together one press counts: one that comes before the next image
+    is drawn decides nothing of either.
     """
     looked = state.looked_at(at.images.fingerprint)[0]
 
     def act() -> None:
-        if state.taken(PRESS) != press:
+        if not state.is_new(PRESS, press):
             return
         try:
             made = choices(at.shown, at.found, rows, kind, target)

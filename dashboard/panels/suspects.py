@@ -1,14 +1,16 @@
 """Suspects: images that may lie in the wrong place, ranked, looked at one after the other, and decided on."""
 
+import secrets
+
 import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core.decisions import MOST_NAME
 from core.errors import ExplorerError
 from core.evidence import SuspectConfig
 from core.images import ImageSet
 from core.plans import Results
-from core.review_log import Cursor
 from dashboard import analysed, chosen, components, results, reviewing, sessions, state
 from dashboard.desk import ALL, FILTERS, SELECTED, TODO, Desk, current, desk
 from dashboard.panels import review_actions, review_files, suspect_card, suspect_queue
@@ -63,16 +65,17 @@ def _panel(shown: Results) -> None:
     suspect_queue.progress(line, at)
     review_actions.reversals(line, at)
     suspect_queue.table(at, row)
-    press = review_actions.drawn()
+    press = secrets.token_hex(8)
     review_actions.show(at, row, press)
     if row is None:
         st.info(_nothing(at), icon=":material/task_alt:")
     else:
         suspect_card.show(at, row)
     review_actions.further(at, row, press)
-    st.fragment(_others, run_every=POLL_SECONDS)(at.images, at.review.cursor)
+    reviewing.seen(at.review)
+    st.fragment(_others, run_every=POLL_SECONDS)(at.images)
     sessions.write_address()
-    if _changed("review", str(at.review.cursor)) and at.review.events and _colored():
+    if state.is_new("review drawn", str(at.review.cursor)) and at.review.events and _colored():
         st.rerun()  # the map is drawn by what was decided
 
 
@@ -80,7 +83,7 @@ def _reviewer(line: DeltaGenerator) -> None:
     name = reviewing.reviewer()
     with line.popover(components.plain(name), icon=":material/person:"):
         st.text_input(
-            "Reviewer", key=state.setting("reviewer", ""), placeholder=name, max_chars=80,
+            "Reviewer", key=state.setting("reviewer", ""), placeholder=name, max_chars=MOST_NAME,
             help="The name that your decisions bear. Each reviewer undoes only their own.",
         )  # fmt: skip
 
@@ -96,16 +99,9 @@ def _follow(at: Desk, row: int | None) -> None:
     """Select the image under review everywhere, where that is asked for."""
     if not state.value("suspects.follow", False) or row is None or at.show == SELECTED or review_actions.whole(at):
         return
-    if _changed("suspect selected", f"{at.images.fingerprint} {row}"):
+    if state.is_new("suspect selected", f"{at.images.fingerprint} {row}"):
         chosen.pick(at.images, np.array([row]))
         st.rerun()
-
-
-def _changed(name: str, new: str) -> bool:
-    """Say whether something is another than when last asked."""
-    before = state.taken(name)
-    state.note(name, new)
-    return before != new
 
 
 def _colored() -> bool:
@@ -113,12 +109,12 @@ def _colored() -> bool:
     return bool({state.value("color"), state.value("symbol")} & set(REVIEWED))
 
 
-def _others(images: ImageSet, cursor: Cursor) -> None:
+def _others(images: ImageSet) -> None:
     """Look whether somebody decided something in another tab; then the page is drawn again."""
     try:
-        now = reviewing.review(images).cursor
+        if reviewing.seen(reviewing.review(images)):
+            return
     except ExplorerError as error:
         components.problem(error)
         return
-    if now != cursor:
-        st.rerun()
+    st.rerun()

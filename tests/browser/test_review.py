@@ -14,7 +14,17 @@ from core.images import SampleSource, assets_root
 from core.plans import KeptModel, Plan
 from core.store import Store
 from core.suspects import rank
-from tests.browser.helpers import DRAWN, browser_page, chromium, dashboard, new_page, panel, server
+from tests.browser.helpers import (
+    DRAWN,
+    browser_page,
+    chromium,
+    dashboard,
+    gallery_rows,
+    new_page,
+    panel,
+    selected,
+    server,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -54,8 +64,8 @@ def pixels(page, place):
 
 def act_as(page, name):
     page.get_by_test_id("stPopover").last.locator("button").first.click()
-    page.get_by_label("Reviewer").fill(name)
-    page.get_by_label("Reviewer").press("Enter")
+    page.get_by_role("textbox", name="Reviewer").fill(name)
+    page.get_by_role("textbox", name="Reviewer").press("Enter")
     page.get_by_role("button", name=name).wait_for()
     page.keyboard.press("Escape")
 
@@ -149,3 +159,19 @@ def test_two_reviewers_in_two_tabs_lose_nothing_of_each_other(ranking, tmp_path)
     }
     assert corrections.disputed(kept) == [rows[0]]
     assert [item.reviewer for item in kept.of(rows[0])] == ["Ada", "Grace"]
+
+
+def test_a_click_on_a_line_brings_its_image_and_the_first_are_selected_on_the_map(page, ranking):
+    images, found = ranking
+    panel(page, "Suspects")
+    wait_rank(page, 1)
+    line = page.get_by_test_id("stDataFrame").first
+    line.scroll_into_view_if_needed()
+    line.click(position={"x": 150, "y": 36 + 2 * 35 + 17})  # the third
+    wait_rank(page, 3)
+    np.testing.assert_array_equal(pixels(page, 0), images.x[found.order[2], ..., 0])
+    page.get_by_role("button", name="Map", exact=True).click()
+    page.get_by_role("button", name="Select the first 20 on the map").click()
+    assert selected(page, "") == 20
+    panel(page, "Pictures")
+    assert gallery_rows(page, 20) == sorted(int(row) for row in found.order[:20])
