@@ -34,16 +34,16 @@ def write(folder, **shape):
 
 
 def planted(folder, n=40, labels=True):
-    """Write pictures, bright left or right: copies, of which row 10 has another label, a near copy and an odd one."""
+    """Write pictures, bright left or right: three copies, two near ones whose labels conflict, and an odd one."""
     rng = np.random.default_rng(0)
     x, y = rng.integers(0, 60, (n, 8, 8), dtype=np.uint8), np.arange(n) % 2
     x[y == 0, :, :4] += 150
     x[y == 1, :, 4:] += 150
     x[COPIES[1:]] = x[COPIES[0]]
-    y[COPIES] = 1, 0, 1
+    y[COPIES] = 1
     x[NEAR[1]] = x[NEAR[0]]
     x[NEAR[1], 0, 0] += 1
-    y[NEAR] = 1
+    y[NEAR] = 1, 0
     x[ODD] = np.where(np.indices((8, 8)).sum(axis=0) % 2, 255, 0)
     path = folder / f"planted-{labels}.npz"
     np.savez(path, x=x, **({"y": y, "classes": np.array(["left", "<b>right</b>"])} if labels else {}))

@@ -1,5 +1,7 @@
 """Outliers, duplicates, cluster cards and few labels, through Streamlit's AppTest, against the core functions."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made_up import COPIES, NEAR, ODD, planted
@@ -111,6 +113,7 @@ def test_duplicates_are_groups_conflicts_first_and_copies_become_junk_in_one_act
     assert [sorted(group.rows.tolist()) for group in found.groups] == [COPIES, NEAR]
     assert "2 groups of 5 images**: 1 exact, 1 near; in 1 the labels conflict" in texts(at)
     assert "labels conflict: \\<b\\>right\\</b\\>, left" in texts(at)
+    assert texts(at).index("**Group 2**") < texts(at).index("**Group 1**"), "the conflict comes first"
     press(at, "duplicates.select.2")
     assert "2 of 40 selected" in selection(at)
     press(at, "duplicates.junk.1")
@@ -332,6 +335,18 @@ def test_proposals_colour_the_map_and_go_when_labels_are_undone(tmp_path):
     press(at, "labels.undo")
     assert not at.exception and not at.error, "the colour is gone, the map stays"
     assert "an image of a second class" in texts(at)
+
+
+def test_a_column_that_an_undo_took_away_no_longer_colours(tmp_path):
+    from dashboard import further
+
+    shown = results_of(planted(tmp_path))
+    for title in ("Proposed label", "Isolation", "Decision", "Corrected label"):
+        assert further.usable(shown, title) is None
+    assert further.usable(shown, "Label") == "Label" and further.usable(shown, None) is None
+    images = shown.images.value
+    there = replace(shown, images=replace(shown.images, value=replace(images, columns={"Isolation": np.ones(40)})))
+    assert further.usable(there, "Isolation") == "Isolation"
 
 
 def test_an_unlabelled_set_gets_classes_by_name_skips_and_labels_of_a_selection(tmp_path):

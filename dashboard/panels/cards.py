@@ -45,7 +45,7 @@ def show(shown: Results) -> None:
         at = findings.page_of(line, "cards.page", len(there), PAGE)
         there = there[at]
     else:
-        there = [which]
+        there = [cluster for cluster in there if cluster == which]
     findings.undo_buttons(line, shown, "cards")
     _named_predictions(line, shown, names)
     noise, none = int((labels < 0).sum()), k - int((sizes > 0).sum())
@@ -185,10 +185,10 @@ def _mix(classes: Sequence[str], card: ClusterCard) -> None:
         for i in order
     )
     st.html(f'<div class="ee-mix" role="img" aria-label="label mix">{parts}</div>')
-    told = [f"{components.plain(classes[i])} {counts[i] / card.size:.1%}" for i in order[:MIX]]
+    told = [f"{components.plain(classes[i])}: {counts[i] / card.size:.1%}" for i in order[:MIX]]
     rest = int(counts[order[MIX:]].sum())
-    told += [f"{len(order) - MIX:,} others {rest / card.size:.1%}"] if rest else []
-    told += [f"without a label {card.unlabelled / card.size:.1%}"] if card.unlabelled else []
+    told += [f"{len(order) - MIX:,} others: {rest / card.size:.1%}"] if rest else []
+    told += [f"without a label: {card.unlabelled / card.size:.1%}"] if card.unlabelled else []
     st.caption("Labels: " + ", ".join(told))
 
 

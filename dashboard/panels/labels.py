@@ -75,7 +75,7 @@ def _labelling(
     of = "" if found is None else analyses.key(shown, further.asked(given)[1] or GraphConfig())
     key = f"{analyses.key(shown, GraphConfig())} {of} {sorted(np.flatnonzero(taken >= 0).tolist())}"
     next_ones = _suggested(key, graph, found, taken)
-    picked = state.value("labels.at")
+    picked = state.value(f"labels.at.{images.fingerprint[:8]}")
     rows = next_ones.rows.tolist()
     row = int(picked) if isinstance(picked, int) and picked < len(images) and taken[picked] < 0 else None
     if row is None and rows:
@@ -93,7 +93,7 @@ def _labelling(
         ]
         gallery(
             items, side=max(72, int(state.value("gallery.side", 64))), key="labels.next",
-            on_open=lambda clicked: state.change("labels.at", clicked),
+            on_open=lambda clicked: state.change(f"labels.at.{images.fingerprint[:8]}", clicked),
         )  # fmt: skip
 
 

@@ -38,7 +38,7 @@ def show(shown: Results, found: Spread, given: dict[int, str], names: tuple[str,
     _told(found, labelled)
     _actions(shown, found, names, name, least, rows, rows[~decided[rows]])
     findings.download(
-        st, "Proposals CSV", lambda: tables.csv(proposals_table(images, found, given, names)),
+        st.container(), "Proposals CSV", lambda: tables.csv(proposals_table(images, found, given, names)),
         f"{report.file_stem(shown)}-proposals.csv", "id, label, confidence, and whether a person gave it.",
     )  # fmt: skip
     sign = 1 if order == ORDERS[0] else -1

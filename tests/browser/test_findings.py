@@ -15,7 +15,7 @@ from core.store import Store
 from dashboard import sessions
 from dashboard.sidebar import images
 from tests.browser.helpers import browser_page, chromium, dashboard, selected, wait_drawn
-from tests.made_up import COPIES, planted
+from tests.made_up import NEAR, planted
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 SPEC = TrainSpec(AutoencoderConfig(4, 4), TrainingConfig(epochs=1, batch_size=8))
@@ -60,7 +60,7 @@ def test_planted_copies_are_groups_are_selected_and_become_junk_that_a_reload_ke
     assert selected(page, "") == 3
     page.get_by_role("button", name="Junk all but the first").first.click()
     page.get_by_text("1 are finished").wait_for()
-    assert sorted(review_of(found).current) == COPIES[1:]
+    assert sorted(review_of(found).current) == NEAR[1:]
     page.reload()
     page.get_by_text("1 are finished").wait_for()
     page.get_by_role("button", name="Undo decision").click()
