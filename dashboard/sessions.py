@@ -112,7 +112,6 @@ KNOWN: Mapping[str, Check] = {
     "beside": _many(_text), "beside.company": _flag, "beside.lines": _flag,
     "sweep.first": _whole(2, clusters.MAX_CLUSTERS), "sweep.last": _whole(2, clusters.MAX_CLUSTERS),
     "suspects.show": _text, "suspects.page": _whole(1, 2**31), "suspects.first": _whole(1, 2**31), "suspects.follow": _flag,
-    "suspects.threshold": _number(0, 1), "suspects.weight.*": _number(0, 5), "reviewer": _text,
     "outliers.by": _one_of("knn", "lof"), "outliers.k": _whole(1, 1000), "outliers.column": _flag, "outliers.open": _flag,
     "duplicates.latent.*": _number(0, 1e12), "duplicates.pixel.*": _number(0, 1), "duplicates.kind": _text,
     "duplicates.open": _flag, "labels.least": _number(0, 1), "labels.of": _text, "labels.order": _text,

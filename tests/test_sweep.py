@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from core import analyses, pipeline
-from core.config import ClusterConfig, KMeansConfig, MiniBatchKMeansConfig
+from core.config import HDBSCANConfig, KMeansConfig, MiniBatchKMeansConfig
 from core.errors import ConfigError
 from core.jobs import job_id
 from core.progress import Cancelled
@@ -87,8 +87,8 @@ def test_numbers_that_cannot_be_tried(ks):
 
 
 def test_a_method_without_a_number_of_clusters_has_no_k_to_choose():
-    with pytest.raises(ConfigError, match="ClusterConfig takes no number of clusters"):
-        SweepConfig(ClusterConfig())
+    with pytest.raises(ConfigError, match="HDBSCANConfig takes no number of clusters"):
+        SweepConfig(HDBSCANConfig())
 
 
 def test_progress_rises_to_the_end_and_a_stop_is_heard_within_one_clustering():
