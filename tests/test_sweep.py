@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from core import analyses, pipeline
-from core.config import HDBSCANConfig, KMeansConfig, MiniBatchKMeansConfig
+from core.config import ClusterConfig, HDBSCANConfig, KMeansConfig, MiniBatchKMeansConfig
 from core.errors import ConfigError
 from core.jobs import job_id
 from core.progress import Cancelled
