@@ -131,7 +131,7 @@ def _one(shown: Results, row: int, offered: tuple[str, ...], why: str) -> None:
             )  # fmt: skip
         line.button(
             "Skip", key="labels.skip", icon=":material/skip_next:", shortcut=None if SKIP in keys else SKIP,
-            on_click=reviewing.decide, args=(images, [Choice(row, images.ids[row], "skip", findings.label_of(images, row))]),
+            on_click=_skip, args=(images, row),
             help="It is not suggested again.", type="tertiary",
         )  # fmt: skip
         _new(right, images, row)
@@ -186,3 +186,7 @@ def _selection(shown: Results, offered: tuple[str, ...], given: dict[int, str]) 
             args=(images, np.array(sorted(given))), icon=":material/select_all:",
         )  # fmt: skip
     findings.undo_buttons(line, shown, "labels")
+
+
+def _skip(images: ImageSet, row: int) -> None:
+    reviewing.decide(images, [Choice(row, images.ids[row], "skip", findings.label_of(images, row))])

@@ -100,7 +100,7 @@ def table(at: Desk, row: int | None) -> None:
     frame = suspects(at.shown, at.found, rows)
     frame.insert(0, "rank", at.places[rows] + 1)
     frame.insert(0, "now", ["▶" if other == row else "" for other in rows])
-    frame.insert(frame.columns.get_loc("score") + 1, "decision", _decisions(at, rows))  # type: ignore[arg-type]
+    frame.insert(list(frame.columns).index("score") + 1, "decision", _decisions(at, rows))
     key = f"suspects.queue.{at.show}.{number}.{hash(rows.tobytes())}"
 
     def look() -> None:
