@@ -75,12 +75,15 @@ def value_of(shown: Results, config: AnalysisConfig, button: str | None = None) 
 
 def _offer(shown: Results, config: AnalysisConfig, button: str, seconds: float) -> None:
     """Draw the button that starts an analysis."""
-    left, right = st.columns([1, 4], vertical_alignment="center")
-    right.caption(f"Takes about {components.duration(seconds)} here.")
-    left.button(
-        button, key=f"analyse.{type(config).__name__}", icon=":material/play_arrow:", width="stretch",
-        on_click=_start, args=(shown, config),
-    )  # fmt: skip
+    line = components.control_line()
+    line.button(
+        button,
+        key=f"analyse.{type(config).__name__}",
+        icon=":material/play_arrow:",
+        on_click=_start,
+        args=(shown, config),
+    )
+    line.caption(f"Takes about {components.duration(seconds)} here.")
 
 
 def _start(shown: Results, config: AnalysisConfig) -> None:
