@@ -36,6 +36,13 @@ def setting(name: str, default: Any, allowed: Any = None) -> str:
     return key
 
 
+def shown(name: str, default: Any, allowed: Any = None) -> str:
+    """Return the widget key of a setting as `setting` does, for a widget that may be drawn long before it is opened."""
+    key = setting(name, default, allowed)
+    st.session_state[key] = st.session_state[key]  # else it opens with its lowest value
+    return key
+
+
 def changed() -> dict[str, Any]:
     """Return the settings by name that are not as they were at first."""
     defaults: dict[str, Any] = st.session_state.setdefault("defaults", {})

@@ -39,7 +39,7 @@ def _decided(stem: str, at: Desk) -> None:
          "Every decision ever made, also those that were undone."),
     ):  # fmt: skip
         _file(label, f"{stem}-{name}.csv", partial(_written, frame), text)
-    junk = st.toggle("With images marked as junk", key=state.setting("review.with_junk", False))
+    junk = st.toggle("With images marked as junk", key=state.shown("review.with_junk", False))
     _file(
         "Corrected predictions CSV", f"{stem}-corrected.csv",
         lambda: tables.plain_csv(corrections_csv.corrected_predictions(at.shown, at.review, junk=junk)),

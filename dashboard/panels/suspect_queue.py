@@ -33,12 +33,12 @@ def weights(line: DeltaGenerator, evidence: Evidence) -> None:
     there = [name for name in PARTS if name in evidence.parts]
     with line.popover("Score", icon=":material/tune:"):
         st.number_input(
-            "An image is a suspect from", 0.0, 1.0, step=0.05, format="%.2f", key=state.setting("suspects.threshold", 0.5),
+            "An image is a suspect from", 0.0, 1.0, step=0.05, format="%.2f", key=state.shown("suspects.threshold", 0.5),
             help="Of progress and of decisions by rule; the queue goes on below it.",
         )  # fmt: skip
         st.caption("How much each part counts in the score; only their proportions matter.")
         for name in there:
-            key = state.setting(f"suspects.weight.{name}", usual[name])
+            key = state.shown(f"suspects.weight.{name}", usual[name])
             st.slider(name, 0.0, 5.0, step=0.05, key=key, help=MEANINGS[name])
         for name, why in evidence.missing.items():
             st.caption(f"No {name}: {why}")
@@ -54,7 +54,7 @@ def controls(line: DeltaGenerator, at: Desk) -> None:
     """Draw what selects on the map, and the page."""
     with line.popover("Map", icon=":material/my_location:"):
         st.toggle(
-            "Select the image under review", key=state.setting("suspects.follow", False),
+            "Select the image under review", key=state.shown("suspects.follow", False),
             help="Each image that comes under review is then selected in every view.",
         )  # fmt: skip
         if len(at.queue):
@@ -100,8 +100,9 @@ def table(at: Desk, row: int | None) -> None:
     frame = suspects(at.shown, at.found, rows)
     frame.insert(0, "rank", at.places[rows] + 1)
     frame.insert(0, "now", ["▶" if other == row else "" for other in rows])
-    frame.insert(list(frame.columns).index("score") + 1, "decision", _decisions(at, rows))
-    key = f"suspects.queue.{at.show}.{number}.{hash(rows.tobytes())}"
+    frame.insert(list(frame).index("score") + 1, "decision", _decisions(at, rows))
+    # Another key after each decision, so that the line clicked before can be clicked again.
+    key = f"suspects.queue.{at.show}.{number}.{hash(rows.tobytes())}.{at.review.cursor.lines}"
 
     def look() -> None:
         for line, _ in state.cells(key):

@@ -170,6 +170,9 @@ def test_a_click_on_a_line_brings_its_image_and_the_first_are_selected_on_the_ma
     line.click(position={"x": 150, "y": 36 + 2 * 35 + 17})  # the third
     wait_rank(page, 3)
     np.testing.assert_array_equal(pixels(page, 0), images.x[found.order[2], ..., 0])
+    page.get_by_role("button", name="Score", exact=True).click()
+    assert float(page.get_by_role("slider", name="silhouette").input_value()) == found.weights.silhouette
+    page.keyboard.press("Escape")
     page.get_by_role("button", name="Map", exact=True).click()
     page.get_by_role("button", name="Select the first 20 on the map").click()
     assert selected(page, "") == 20
