@@ -120,7 +120,11 @@ def show(scene: Scene, drawing: display.Display, job_name: str | None) -> None:
             "Panel", tuple(PANELS), format_func=lambda name: matrix.title(name, shown),
             key=state.setting("panel", next(iter(PANELS)), PANELS), label_visibility="collapsed",
         )  # fmt: skip
-        PANELS[name or next(iter(PANELS))](shown)
+        name = name or next(iter(PANELS))
+        # Each panel has a place of its own, so that nothing of another one stays on the page.
+        places_of = {each: st.container() if each == name else st.empty() for each in PANELS}
+        with places_of[name]:
+            PANELS[name](shown)
     takeaway.pictures_panel(scene.shown)
     sessions.write_address()
 

@@ -365,3 +365,17 @@ def test_zoom_and_camera_are_there_after_a_reload(page):
     wait_drawn(page)
     np.testing.assert_allclose(page.evaluate(camera), turned, atol=0.02)
     assert page.problems == []
+
+
+def test_nothing_of_a_panel_stays_when_another_is_chosen(page):
+    panel(page, "Suspects")
+    page.get_by_text("decided of").first.wait_for()
+    page.get_by_text("Its neighbours in latent space").wait_for()
+    panel(page, "Histograms")
+    page.wait_for_function("document.querySelectorAll('.ee-histogram').length > 3")
+    page.wait_for_timeout(4000)  # longer than the panel before looked for other reviewers
+    assert page.get_by_text("decided of").count() == 0
+    assert page.get_by_text("Its neighbours in latent space").count() == 0
+    panel(page, "Pictures")
+    assert gallery_rows(page, 60) == list(range(60))
+    assert page.problems == []
