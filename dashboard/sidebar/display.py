@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.plans import Results
-from dashboard import components, results, state
+from dashboard import components, results, state, welcome
 
 STAGE_TITLES = {"latents": "Latents", "reduced": "Reduced latents", "projection": "Map", "clustering": "Clusters"}
 
@@ -67,4 +67,5 @@ def store_status(shown: Results) -> None:
         "Clear store", help="Delete all results in the store. Images and kept models stay.", width="stretch"
     ):
         results.clear_store()
+        welcome.dismiss()  # who clears results has read what is where
         st.rerun()
