@@ -235,7 +235,8 @@ def test_without_labels_clusters_are_reviewed_and_no_word_is_of_labels(tmp_path)
     ]
     assert kept[0].clustering
     for text in drawn(at) - other:
-        for word in ("label_visibility", "label:", '\\"label\\"'):  # of the protocol, not for people
+        # Of the protocol, not for people, and the panel where labels are given.
+        for word in ("label_visibility", "label:", '\\"label\\"', "Few labels"):
             text = text.replace(word, "")
         assert "label" not in text.casefold() and "class" not in text.casefold(), text
 
