@@ -114,7 +114,11 @@ def test_without_labels_there_are_silhouette_and_stability_and_no_word_of_labels
     assert not {"NMI", "ARI", "Purity", "Accuracy, one-to-one"} & set(metrics)
     assert any("Cluster quality" in text for text in own)
     for text in own:
-        for word in ("label_visibility", "label:", "Few labels"):  # of the protocol, and the panel where labels are given
+        for word in (
+            "label_visibility",
+            "label:",
+            "Few labels",
+        ):  # of the protocol, and the panel where labels are given
             text = text.replace(word, "")
         assert "label" not in text.casefold() and "class" not in text.casefold(), text
 
