@@ -32,6 +32,7 @@ ORDER = [
     "models",
     "checkpoints",
     "autoencoders",
+    "devices",
     "latents",
     "networks",
     "classifier",
