@@ -40,11 +40,11 @@ def arrange(module: nn.Module) -> nn.Module:
     """Lay the weights of convolutions out channels last, which the kernels of CPUs and GPUs read faster.
 
     Transposed convolutions of stride 1 stay as they are: measured, channels first is faster there. So do networks with
-    batch normalisation on a CPU: it leaves the biases before it only rounding errors as gradients, of which Adam makes
-    full steps, and other kernels round otherwise: the same seed would give a model that is visibly another one.
+    batch normalisation that are trained on a CPU: it leaves the biases before it only rounding errors as gradients,
+    of which Adam makes full steps, and other kernels round otherwise: the same seed would give quite another model.
     """
     normalised = any(isinstance(layer, nn.BatchNorm2d) for layer in module.modules())
-    if normalised and next(module.parameters()).device.type == "cpu":
+    if normalised and module.training and next(module.parameters()).device.type == "cpu":
         return module
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d) or (isinstance(layer, nn.ConvTranspose2d) and layer.stride != (1, 1)):

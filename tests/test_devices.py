@@ -171,11 +171,12 @@ def test_uninitialised_memory_is_filled_again_after_training():
     assert torch.utils.deterministic.fill_uninitialized_memory == before
 
 
-def test_batch_normalised_networks_keep_their_layout_on_a_cpu():
+def test_batch_normalised_networks_keep_their_layout_while_they_are_trained_on_a_cpu():
     plain = devices.arrange(autoencoders.build(LAYERS, (8, 8, 3)))
     assert plain.encoder[0].weight.is_contiguous(memory_format=torch.channels_last)
     normalised = devices.arrange(autoencoders.build(AutoencoderConfig(4, 4), (8, 8, 3)))
     assert all(p.is_contiguous() for p in normalised.parameters())
+    assert not all(p.is_contiguous() for p in devices.arrange(normalised.eval()).parameters())
 
 
 @pytest.mark.parametrize(("values", "expected"), [("unit", [0.0, 0.2, 1.0]), ("symmetric", [-1.0, -0.6, 1.0])])
