@@ -20,6 +20,7 @@ ORDER = [
     "config",
     "architectures",
     "progress",
+    "threads",
     "store",
     "imageset",
     "neighbours",
