@@ -142,9 +142,9 @@ def _algorithms(deterministic: bool) -> Iterator[None]:
         # cuBLAS is deterministic only with a workspace set before CUDA starts: warn of the rest, do not fail.
         torch.use_deterministic_algorithms(deterministic, warn_only=True)
         # Filling memory that is about to be written changes nothing and took an eighth of an epoch.
-        filled = torch.utils.deterministic.fill_uninitialized_memory
-        stack.callback(setattr, torch.utils.deterministic, "fill_uninitialized_memory", filled)
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        memory: Any = torch.utils.deterministic
+        stack.callback(setattr, memory, "fill_uninitialized_memory", memory.fill_uninitialized_memory)
+        memory.fill_uninitialized_memory = False
         yield
 
 

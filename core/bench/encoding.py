@@ -50,7 +50,7 @@ def _plain(prepared: _Prepared) -> tuple[np.ndarray, np.ndarray]:
     from core.latents import pick_device
 
     on = torch.device(pick_device())
-    module = from_model(prepared.model, on)
+    module: Any = from_model(prepared.model, on)
     encoder, decoder = torch.nn.Sequential(*module.encoder), torch.nn.Sequential(*module.decoder)
     x = torch.from_numpy(np.array(prepared.images.x)).permute(0, 3, 1, 2).contiguous().float() / 255 * 2 - 1
     latents: np.ndarray | None = None

@@ -11,7 +11,9 @@ from core.architectures import architecture
 from core.bench.data import Data
 from core.bench.runner import Benchmark, Side
 from core.config import ModelConfig, TrainingConfig
+from core.errors import ConfigError
 from core.images import ImageSet, image_set
+from core.plans import TrainSpec
 from core.recipes import RECIPES
 
 EPOCHS = 2
@@ -35,7 +37,10 @@ def pictures(data: Data, n: int, shape: tuple[int, int, int]) -> ImageSet:
 
 
 def _prepare(name: str, n: int, shape: tuple[int, int, int], data: Data) -> Prepared:
-    training = replace(RECIPES[name].model.training, epochs=EPOCHS, validation_share=0.0)
+    spec = RECIPES[name].model
+    if not isinstance(spec, TrainSpec):
+        raise ConfigError(f"The recipe {name} trains no autoencoder.")
+    training = replace(spec.training, epochs=EPOCHS, validation_share=0.0)
     return Prepared(pictures(data, n, shape), architecture(name), training)
 
 
@@ -57,7 +62,7 @@ def _plain(prepared: Prepared) -> tuple[float, ...]:
     with torch.random.fork_rng(devices=[]):
         torch.random.default_generator.manual_seed(settings.seed)
         # Written down as published: layers one after the other.
-        module = build(prepared.model, prepared.images.image_shape)
+        module: Any = build(prepared.model, prepared.images.image_shape)
     plain = torch.nn.Sequential(*module.encoder, *module.decoder).to(on)
     kind = torch.optim.Adam if settings.optimizer == "adam" else torch.optim.AdamW
     optimizer = kind(plain.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
