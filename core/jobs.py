@@ -23,6 +23,7 @@ from core.config import AnalysisConfig
 from core.plans import Plan, StageName
 from core.progress import Progress
 from core.store import Store
+from core.threads import share
 from core.worker import Done, Task, receive, send
 
 JobState = Literal["waiting", "running", "done", "cancelled", "failed"]
@@ -138,6 +139,12 @@ class Jobs:
         for lane in self._lanes:
             lane.join()
 
+    def _share_cores(self) -> None:
+        """Tell each running worker how many threads it may start; the lock is held."""
+        for process in self._running.values():
+            with contextlib.suppress(OSError):  # one that has just died is noticed by its lane
+                send(_pipes(process)[0], share(len(self._running)))
+
     def _update(self, name: str, **changes: object) -> None:
         with self._lock:
             self._jobs[name] = replace(self._jobs[name], **changes)  # type: ignore[arg-type]
@@ -166,6 +173,7 @@ class Jobs:
                     return
                 self._jobs[name] = replace(job, state="running", started=time.time())
                 self._running[name] = process
+                self._share_cores()
                 send(tasks, Task(job.plan, job.upto, self._store.root, dict(self._store.unsaved)))
             while not isinstance(message := receive(answers), Done):
                 preview = {} if message.preview is None else {"preview": message.preview}
@@ -177,6 +185,7 @@ class Jobs:
             _end(process)
         with self._lock:
             del self._running[name]
+            self._share_cores()
             self._jobs[name] = replace(self._jobs[name], ended=time.time(), **outcome)  # type: ignore[arg-type]
 
 

@@ -28,7 +28,10 @@ def sample_key(found: ImageSet) -> str:
 def model_key(image_set: ImageSet, spec: TrainSpec, validation: ImageSet | None = None) -> str:
     """Key of a model trained on these images and validated on those."""
     other = [] if validation is None else [validation.fingerprint]
-    return key_of(VERSIONS["model"], image_set.fingerprint, to_json(spec.autoencoder), to_json(spec.training), *other)
+    training = to_json(spec.training)
+    if training["precision"] == "auto":
+        del training["precision"]  # models of before there was this setting are found again
+    return key_of(VERSIONS["model"], image_set.fingerprint, to_json(spec.autoencoder), training, *other)
 
 
 def latents_key(model: AnyModel, images: Staged[ImageSet]) -> str:

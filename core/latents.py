@@ -1,6 +1,7 @@
 """Encode images to latents, decode them again, and say how far each reconstruction is off."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -65,28 +66,37 @@ def encode(model: TrainedModel, images: ImageSet, callback: Callback = ignore, d
     import torch
 
     from core.autoencoders import from_model
+    from core.devices import Pixels, arrange, fit_memory
 
     if model.image_shape != images.image_shape:
         raise CheckpointError(f"The model reads images {model.image_shape}; these are {images.image_shape}.")
     on = torch.device(pick_device(device))
     module = from_model(model, on)
+    arrange(module)
     n = len(images)
     values = model.autoencoder.value_range
+    pixels = Pixels(images, on, values)
     latents = np.empty((n, model.n_latents), np.float32)
     reconstructions = np.empty(images.x.shape, np.uint8)
     errors = np.empty(n, np.float32)
     seconds_left = stopwatch(n)
+
+    def work(start: int, size: int) -> None:
+        part = slice(start, min(n, start + size))
+        z = module.encode(pixels.batch(part))
+        shown = module.decode(z)
+        if not (z.isfinite().all() and shown.isfinite().all()):
+            raise CheckpointError("The model's weights give latents that are not finite; train it anew.")
+        latents[part] = z.cpu().numpy()
+        reconstructions[part] = to_images(shown, values)
+        errors[part] = squared_errors(images.x[part], reconstructions[part])
+
+    start, at_once = 0, BATCH
     with torch.inference_mode():
-        for start in range(0, n, BATCH):
-            part = slice(start, min(n, start + BATCH))
-            z = module.encode(to_batch(images.x[part], on, values))
-            shown = module.decode(z)
-            if not (z.isfinite().all() and shown.isfinite().all()):
-                raise CheckpointError("The model's weights give latents that are not finite; train it anew.")
-            latents[part] = z.cpu().numpy()
-            reconstructions[part] = to_images(shown, values)
-            errors[part] = squared_errors(images.x[part], reconstructions[part])
-            callback(Progress("Encoding", part.stop, n, "image", seconds_left(part.stop)))
+        while start < n:
+            _, at_once = fit_memory(partial(work, start), at_once)
+            start = min(n, start + at_once)
+            callback(Progress("Encoding", start, n, "image", seconds_left(start)))
     return Latents(latents, reconstructions, errors)
 
 
@@ -112,15 +122,6 @@ def decode(model: TrainedModel, latents: np.ndarray, device: str | None = None) 
             z = torch.from_numpy(np.ascontiguousarray(latents[part], np.float32)).to(on)
             images[part] = to_images(module.decode(z), model.autoencoder.value_range)
     return images
-
-
-def to_batch(x: np.ndarray, device: "torch.device", value_range: ValueRange = "unit") -> "torch.Tensor":
-    """Turn uint8 images (b, h, w, c) into float32 (b, c, h, w) in [0, 1] or [-1, 1] on a device."""
-    import torch
-
-    batch = torch.from_numpy(np.array(x)).to(device)  # a copy: shipped arrays are read-only
-    batch = batch.permute(0, 3, 1, 2).to(torch.float32).div(255)
-    return batch if value_range == "unit" else batch.mul(2).sub(1)
 
 
 def to_images(batch: "torch.Tensor", value_range: ValueRange = "unit") -> np.ndarray:

@@ -8,7 +8,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,9 +18,10 @@ from torch import nn
 
 from core.autoencoders import Autoencoder, build, to_weights
 from core.config import ModelConfig, TrainingConfig, ValueRange
+from core.devices import Pixels, arrange, autocast, fit_memory, halves
 from core.errors import CheckpointError, TrainingError
 from core.imageset import ImageSet
-from core.latents import pick_device, to_batch, to_images
+from core.latents import pick_device, to_images
 from core.models import Epoch, TrainedModel
 from core.progress import Callback, Cancelled, Progress, ignore, stopwatch
 
@@ -52,9 +53,11 @@ class _Run:
     history: list[Epoch] = field(default_factory=list)
     reported: float = 0.0
 
-    def batch(self, images: ImageSet, rows: np.ndarray) -> torch.Tensor:
-        """Return images as float32 (b, c, h, w) in the model's range."""
-        return to_batch(images.x[rows], self.device, self.value_range)
+    def __post_init__(self) -> None:
+        self.learnt = Pixels(self.images, self.device, self.value_range)
+        same = self.validated is self.images
+        self.checked = self.learnt if same else Pixels(self.validated, self.device, self.value_range)
+        self.at_once = self.config.batch_size  # images whose gradient the memory does for
 
     @property
     def batches(self) -> int:
@@ -62,7 +65,7 @@ class _Run:
 
     @property
     def amp(self) -> Any:
-        return torch.autocast("cuda", torch.float16) if self.device.type == "cuda" else nullcontext()
+        return autocast(self.config.precision, self.device)
 
 
 def train(
@@ -77,6 +80,9 @@ def train(
     checkpoint_every: int = 0,
 ) -> TrainedModel:
     """Train an autoencoder on images; on CUDA when there is one, there in mixed precision.
+
+    When the memory does not do for a batch, the gradients of its halves are added up, and a warning says so: the
+    steps are the same, but for batch normalisation, which then sees the halves.
 
     `callback` gets batches done and the latest losses and, after each epoch, a preview: `epoch`, `history`, and
     `originals` and `reconstructions`, uint8 (8, h, w, c), of held-out images when there are any.
@@ -99,12 +105,13 @@ def train(
     order = np.random.default_rng(training.seed).permutation(len(images))
     held = min(round(len(images) * training.validation_share), len(images) - 1) if validation is None else 0
     with _seeded(training.seed):
-        module = build(autoencoder, images.image_shape).to(on)
+        module = build(autoencoder, images.image_shape)
+    arrange(module.to(on))
     run = _Run(
         images, training, on, callback, np.sort(order[held:]), validation or images,
         np.sort(order[:held]) if validation is None else np.arange(len(validation)), module,
         _optimizer(module, training), _LOSSES[training.loss](),
-        torch.amp.GradScaler(on.type, enabled=on.type == "cuda"), autoencoder.value_range,
+        torch.amp.GradScaler(on.type, enabled=halves(training.precision, on) == torch.float16), autoencoder.value_range,
     )  # fmt: skip
 
     def model(weights: dict[str, np.ndarray], stopped: bool = False) -> TrainedModel:
@@ -134,6 +141,10 @@ def _algorithms(deterministic: bool) -> Iterator[None]:
         stack.callback(torch.use_deterministic_algorithms, before[0], warn_only=before[1])
         # cuBLAS is deterministic only with a workspace set before CUDA starts: warn of the rest, do not fail.
         torch.use_deterministic_algorithms(deterministic, warn_only=True)
+        # Filling memory that is about to be written changes nothing and took an eighth of an epoch.
+        memory: Any = torch.utils.deterministic
+        stack.callback(setattr, memory, "fill_uninitialized_memory", memory.fill_uninitialized_memory)
+        memory.fill_uninitialized_memory = False
         yield
 
 
@@ -189,17 +200,27 @@ def _epoch(run: _Run, epoch: int, seconds_left: Any) -> None:
 
 
 def _step(run: _Run, rows: np.ndarray, epoch: int) -> float:
-    x = run.batch(run.images, rows)
-    run.optimizer.zero_grad(set_to_none=True)
-    with run.amp:
-        loss = run.loss(run.module(x).float(), x)
-    value = float(loss.detach())
+    value, run.at_once = fit_memory(lambda at_once: _gradient(run, rows, at_once), run.at_once)
     if not math.isfinite(value):
         raise _ran_away(f"The loss is {value} in epoch {epoch}", run)
-    run.scaler.scale(loss).backward()
     run.scaler.step(run.optimizer)
     run.scaler.update()
     return value
+
+
+def _gradient(run: _Run, rows: np.ndarray, at_once: int) -> float:
+    """Set the gradients of the mean loss over these rows and return it, with `at_once` images in memory at a time."""
+    run.optimizer.zero_grad(set_to_none=True)
+    total = 0.0
+    for start in range(0, len(rows), at_once):
+        part = rows[start : start + at_once]
+        x = run.learnt.batch(part)
+        with run.amp:
+            made = run.module(x)
+        loss = run.loss(made.float(), x) * (len(part) / len(rows))
+        run.scaler.scale(loss).backward()
+        total += float(loss.detach())
+    return total
 
 
 def _finite(weights: dict[str, np.ndarray], run: _Run) -> dict[str, np.ndarray]:
@@ -219,19 +240,24 @@ def _ran_away(what: str, run: _Run) -> TrainingError:
 @torch.inference_mode()
 def _validation_loss(run: _Run) -> float:
     run.module.eval()
-    total = 0.0
-    for start in range(0, len(run.held_out), 512):
-        x = run.batch(run.validated, run.held_out[start : start + 512])
-        total += float(run.loss(run.module(x), x)) * len(x)
-    return total / len(run.held_out)
+
+    def summed(at_once: int) -> float:
+        total = 0.0
+        for start in range(0, len(run.held_out), at_once):
+            x = run.checked.batch(run.held_out[start : start + at_once])
+            total += float(run.loss(run.module(x), x)) * len(x)
+        return total
+
+    return fit_memory(summed, 512)[0] / len(run.held_out)
 
 
 @torch.inference_mode()
 def _report_epoch(run: _Run, seconds_left: Any) -> None:
     run.module.eval()
-    images, pool = (run.validated, run.held_out) if len(run.held_out) else (run.images, run.rows)
+    held = len(run.held_out) > 0
+    images, pixels, pool = (run.validated, run.checked, run.held_out) if held else (run.images, run.learnt, run.rows)
     shown = pool[np.linspace(0, len(pool) - 1, min(PREVIEWED, len(pool))).astype(int)]  # spread over the classes
-    decoded = to_images(run.module(run.batch(images, shown)), run.value_range)
+    decoded = to_images(run.module(pixels.batch(shown)), run.value_range)
     last = run.history[-1]
     metrics = {"epoch": float(last.epoch), "train_loss": last.train_loss}
     if last.validation_loss is not None:

@@ -21,6 +21,7 @@ from typing import IO, Any
 from core.errors import ExplorerError
 from core.progress import Cancelled, Progress
 from core.store import Entry
+from core.threads import Limit
 
 REPORT_SECONDS = 0.1  # at most ten reports a second cross the pipe
 
@@ -72,8 +73,8 @@ def receive(pipe: IO[bytes]) -> Any:
     return pickle.loads(body)
 
 
-def execute(task: Task, out: IO[bytes], stop: threading.Event) -> Done:
-    """Run a task, sending its progress, and return how it ended."""
+def execute(task: Task, out: IO[bytes], stop: threading.Event, limit: Limit) -> Done:
+    """Run a task, sending its progress, and return how it ended; the limit of threads is followed at each report."""
     from core import analyses, pipeline
     from core.config import AnalysisConfig
 
@@ -85,6 +86,7 @@ def execute(task: Task, out: IO[bytes], stop: threading.Event) -> Done:
     def report(progress: Progress) -> None:
         if stop.is_set():
             raise Cancelled
+        limit.apply()
         if progress.preview is not None:
             preview[0] = progress.preview
         now = time.monotonic()
@@ -94,6 +96,7 @@ def execute(task: Task, out: IO[bytes], stop: threading.Event) -> Done:
             last_sent[0] = now
 
     state, error = "done", None
+    limit.apply()
     try:
         if isinstance(task.upto, AnalysisConfig):
             analyses.analyse(store, task.plan, task.upto, report)
@@ -118,6 +121,7 @@ def main() -> None:
     os.dup2(2, 1)  # whatever a library prints must not break a frame
     tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
     stop = threading.Event()
+    limit = Limit()
 
     def listen() -> None:
         while True:
@@ -130,13 +134,15 @@ def main() -> None:
             if isinstance(message, Task):
                 stop.clear()  # a request to stop that came too late was for the task before
                 tasks.put(message)
+            elif isinstance(message, int):
+                limit.wanted = message
             else:
                 stop.set()
 
     threading.Thread(target=listen, daemon=True).start()
     while (task := tasks.get()) is not None:
         try:
-            send(out, execute(task, out, stop))
+            send(out, execute(task, out, stop, limit))
         except BrokenPipeError:
             return
         except BaseException:

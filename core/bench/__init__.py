@@ -6,9 +6,13 @@ Each benchmark is a module here with a `Benchmark`; `ALL` names them for `python
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from core.bench.browser import K_MOVED, MAP_BYTES, RECOLOUR_BYTES
+from core.bench.encoding import ENCODE
 from core.bench.runner import Benchmark, Outcome, Side, report, run
 from core.bench.settings import SEEN_BEFORE
+from core.bench.training import TRAINING
 
-ALL: Mapping[str, Benchmark] = MappingProxyType({item.name: item for item in (SEEN_BEFORE,)})
+_IN_ORDER = (SEEN_BEFORE, K_MOVED, *TRAINING, ENCODE, MAP_BYTES, RECOLOUR_BYTES)
+ALL: Mapping[str, Benchmark] = MappingProxyType({item.name: item for item in _IN_ORDER})
 
 __all__ = ["ALL", "Benchmark", "Outcome", "Side", "report", "run"]

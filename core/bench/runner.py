@@ -42,6 +42,7 @@ class Benchmark:
     target : the time of `theirs` / that of `ours` that is aimed at.
     fair : says of the measures of ours and of theirs whether the comparison counts, in words; "" when it does.
     repeats : of each side, in turn; a side that takes minutes has fewer.
+    by : the measure whose ratio counts, such as "bytes"; "" for the time.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Benchmark:
     target: float
     fair: Callable[[Mapping[str, float], Mapping[str, float]], str] = lambda ours, theirs: ""
     repeats: int = 3
+    by: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Outcome:
     Parameters
     ----------
     seconds : of each run of each side, in the order of the runs.
-    ratios : of each pair of runs, theirs / ours: above 1, ours is faster.
+    ratios : of each pair of runs, theirs / ours: above 1, ours is faster, or smaller where `by` names a measure.
     measures : the last run's, by side.
     unfair : why the comparison does not count; "" when it does.
     """
@@ -76,6 +78,7 @@ class Outcome:
     unfair: str = ""
     note: str = ""
     machine: Mapping[str, object] = field(default_factory=dict)
+    by: str = ""
 
     @property
     def ratio(self) -> float:
@@ -104,17 +107,21 @@ def run(benchmark: Benchmark, data: Data, repeats: int | None = None, callback: 
             measures[name] = dict(side.measure(prepared, made))
             del made
     callback(Progress(benchmark.name, 2 * count, 2 * count, "run"))
+    ratios = [b / a for a, b in zip(seconds["ours"], seconds["theirs"], strict=True)]
+    if benchmark.by:
+        ratios = [measures["theirs"][benchmark.by] / measures["ours"][benchmark.by]]
     return Outcome(
         benchmark.name,
         benchmark.what,
         (benchmark.ours.name, benchmark.theirs.name),
         {name: tuple(values) for name, values in seconds.items()},
-        tuple(b / a for a, b in zip(seconds["ours"], seconds["theirs"], strict=True)),
+        tuple(ratios),
         benchmark.target,
         measures,
         benchmark.fair(measures["ours"], measures["theirs"]),
         data.name,
         machine(),
+        benchmark.by,
     )
 
 
@@ -138,7 +145,8 @@ def report(outcomes: Sequence[Outcome]) -> str:
         low, high = min(item.ratios), max(item.ratios)
         verdict = "met" if item.met else f"not counted: {item.unfair}" if item.unfair else "not met"
         lines.append(f"{item.name}: {item.what} ({item.note})")
-        lines.append(f"  {item.ratio:.2f} times as fast ({low:.2f} to {high:.2f}); target {item.target:g}: {verdict}")
+        better = f"times fewer {item.by}" if item.by else "times as fast"
+        lines.append(f"  {item.ratio:.2f} {better} ({low:.2f} to {high:.2f}); target {item.target:g}: {verdict}")
         for key, side in zip(("ours", "theirs"), item.sides, strict=True):
             each = ", ".join(f"{value:.3g}" for value in item.seconds[key])
             told = "".join(f", {name} {value:.5g}" for name, value in item.measures[key].items())

@@ -1,0 +1,103 @@
+"""How a device computes, never what: number formats, memory layout, images kept on it, and batches that fit into it."""
+
+import logging
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import nn
+
+from core.config import Precision, ValueRange
+from core.errors import TrainingError
+from core.imageset import ImageSet
+
+KEPT_SHARE = 4  # images stay on a device when they fill at most one fourth of its free memory
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+def halves(precision: Precision, device: torch.device) -> torch.dtype | None:
+    """Return the 16-bit format in which layers compute, or None for float32: on a GPU float16, on a CPU bfloat16.
+
+    Parameters
+    ----------
+    precision : "auto" is 16 bits on a GPU and float32 on a CPU.
+    """
+    if precision == "full" or (precision == "auto" and device.type != "cuda"):
+        return None
+    return torch.float16 if device.type == "cuda" else torch.bfloat16
+
+
+def autocast(precision: Precision, device: torch.device) -> Any:
+    """Compute in `halves(precision, device)` while the block runs; parameters and losses stay float32."""
+    chosen = halves(precision, device)
+    return nullcontext() if chosen is None else torch.autocast(device.type, chosen)
+
+
+def arrange(module: nn.Module) -> nn.Module:
+    """Lay the weights of convolutions out channels last, which the kernels of CPUs and GPUs read faster.
+
+    Transposed convolutions of stride 1 stay as they are: measured, channels first is faster there. So do networks with
+    batch normalisation that are trained on a CPU: it leaves the biases before it only rounding errors as gradients,
+    of which Adam makes full steps, and other kernels round otherwise: the same seed would give quite another model.
+    """
+    normalised = any(isinstance(layer, nn.BatchNorm2d) for layer in module.modules())
+    if normalised and module.training and next(module.parameters()).device.type == "cpu":
+        return module
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d) or (isinstance(layer, nn.ConvTranspose2d) and layer.stride != (1, 1)):
+            layer.to(memory_format=torch.channels_last)
+    return module
+
+
+def to_batch(x: np.ndarray | torch.Tensor, device: torch.device, value_range: ValueRange = "unit") -> torch.Tensor:
+    """Turn uint8 images (b, h, w, c) into float32 (b, c, h, w) in [0, 1] or [-1, 1] on a device."""
+    if isinstance(x, np.ndarray):
+        x = torch.from_numpy(x if x.flags.writeable else np.array(x))  # shipped arrays are read-only
+        if device.type == "cuda":
+            x = x.pin_memory().to(device, non_blocking=True)
+    batch = x.permute(0, 3, 1, 2).to(torch.float32).div_(255)  # (b, h, w, c) → (b, c, h, w)
+    return batch if value_range == "unit" else batch.mul_(2).sub_(1)
+
+
+class Pixels:
+    """Images as batches on a device: a small set lies there whole, of a large one each batch is sent."""
+
+    def __init__(self, images: ImageSet, device: torch.device, value_range: ValueRange) -> None:
+        self._x, self._device, self._range = images.x, device, value_range
+        self._kept = None
+        if device.type == "cuda" and images.x.nbytes * KEPT_SHARE <= torch.cuda.mem_get_info(device)[0]:
+            self._kept = torch.from_numpy(np.array(images.x)).to(device)  # (n, h, w, c) uint8
+
+    def batch(self, rows: np.ndarray | slice) -> torch.Tensor:
+        """Return the images of these rows as float32 (b, c, h, w) in the model's range."""
+        if self._kept is not None:
+            chosen = rows if isinstance(rows, slice) else torch.from_numpy(rows).to(self._device)
+            return to_batch(self._kept[chosen], self._device, self._range)
+        return to_batch(self._x[rows], self._device, self._range)
+
+
+def fit_memory(work: Callable[[int], T], at_once: int) -> tuple[T, int]:
+    """Call `work(at_once)`, with half as many images each time that the memory does not do; return how many did.
+
+    Raises
+    ------
+    TrainingError : the memory does not do for one image.
+    """
+    while True:
+        try:
+            return work(at_once), at_once
+        except torch.cuda.OutOfMemoryError as error:
+            if at_once == 1:
+                raise TrainingError(
+                    "The device has too little memory for 1 image; choose a smaller model."
+                ) from error
+        # Past the handler, whose traceback would keep the failed attempt's arrays alive.
+        _log.warning(
+            "The device has too little memory for %d images at once; going on with %d.", at_once, at_once // 2
+        )
+        at_once //= 2
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
