@@ -45,6 +45,11 @@ def reduced_key(key: str, config: ReductionConfig) -> str:
     return key if config == ReductionConfig() else key_of(VERSIONS["reduced"], key, to_json(config))
 
 
+def components_key(key: str, standardize: bool) -> str:
+    """Key of the principal components of the latents, which every PCA of them shares."""
+    return key_of(VERSIONS["reduced"], key, "components", standardize)
+
+
 def projection_key(key: str, config: ProjectionConfig) -> str:
     """Key of a map of what `key` names."""
     return key_of(VERSIONS["umap" if isinstance(config, UMAPConfig) else "projection"], key, to_json(config))
