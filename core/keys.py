@@ -6,13 +6,15 @@ Device, threads and callbacks say how and not what; they are never in a key.
 from collections.abc import Sequence
 
 from core.classified import ClassifierModel
-from core.config import ClusterConfig, ProjectionConfig, ReductionConfig, to_json
+from core.config import ClusterConfig, ProjectionConfig, ReductionConfig, UMAPConfig, to_json
 from core.images import ImageSet, Source, signature
 from core.plans import AnyModel, Plan, Staged, TrainSpec
 from core.store import key_of
 
-# Bump a number when its stage's algorithm changes: old entries are then never found again.
-VERSIONS = {"images": 1, "model": 1, "latents": 1, "reduced": 1, "projection": 1, "clustering": 1, "ensemble": 1}
+# Bump a number when its stage's algorithm changes: old entries are then never found again. UMAP has one of its own.
+VERSIONS = {
+    "images": 1, "model": 1, "latents": 1, "reduced": 1, "projection": 1, "umap": 2, "clustering": 1, "ensemble": 2
+}  # fmt: skip
 
 
 def images_key(source: Source) -> str:
@@ -46,9 +48,14 @@ def reduced_key(key: str, config: ReductionConfig) -> str:
     return key if config == ReductionConfig() else key_of(VERSIONS["reduced"], key, to_json(config))
 
 
+def components_key(key: str, standardize: bool) -> str:
+    """Key of the principal components of the latents, which every PCA of them shares."""
+    return key_of(VERSIONS["reduced"], key, "components", standardize)
+
+
 def projection_key(key: str, config: ProjectionConfig) -> str:
     """Key of a map of what `key` names."""
-    return key_of(VERSIONS["projection"], key, to_json(config))
+    return key_of(VERSIONS["umap" if isinstance(config, UMAPConfig) else "projection"], key, to_json(config))
 
 
 def clustering_key(key: str, config: ClusterConfig) -> str:

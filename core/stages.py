@@ -6,6 +6,7 @@ reduced + config; clustering ← what it clusters + config.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from core.errors import CheckpointError
 from core.images import SAMPLES, ImageSet, SampleSource, Source, assets_root, load
 from core.keys import (
     clustering_key,
+    components_key,
     images_key,
     latents_key,
     model_key,
@@ -53,7 +55,7 @@ from core.plans import (
     some,
 )
 from core.progress import Callback, ignore
-from core.projection import Projection, Reduced, project, reduce
+from core.projection import Components, Projection, Reduced, project, reduce
 from core.store import Store
 
 
@@ -140,15 +142,30 @@ def latents(
 
 
 def reduced(store: Store, encoded: Staged[Latents], config: ReductionConfig) -> Staged[Reduced]:
-    """Standardise and reduce the latents; with neither, the latents themselves under their own key."""
+    """Standardise and reduce the latents; with neither, the latents themselves under their own key.
+
+    All principal components are kept, so that another number of them needs no second decomposition.
+    """
     values = encoded.value.latents
     if config == ReductionConfig():
         return Staged(Reduced(values, None), encoded.key, encoded.found, 0.0)
+
+    def kept(make: Callable[[], Components]) -> Components:
+        return staged_in(
+            store,
+            "components",
+            components_key(encoded.key, config.standardize),
+            make,
+            lambda v: {"mean": v.mean, "directions": v.directions},
+            lambda e: Components(e.arrays["mean"], e.arrays["directions"], float(e.info["total"])),
+            lambda v: {"n": len(values), "d": values.shape[1], "total": v.total},
+        ).value
+
     return staged_in(
         store,
         "reduced",
         reduced_key(encoded.key, config),
-        lambda: reduce(values, config),
+        lambda: reduce(values, config, kept),
         lambda v: without_none({"values": v.values, "explained_variance_ratio": v.explained_variance_ratio}),
         lambda e: Reduced(e.arrays["values"], e.arrays.get("explained_variance_ratio")),
         lambda v: {"config": to_json(config), "n": len(values), "d": values.shape[1]},

@@ -1,8 +1,8 @@
 """How long a stage will take, to decide whether it follows a slider or waits for a button.
 
 Fitted to measurements on two cores of a cloud machine (2.4 GHz class) with the digits' latents: t-SNE of 1,000 and
-5,000 images 2.0 and 9.0 s in 2-D, 3.2 and 15.4 s in 3-D; UMAP of 5,000 6.7 s after 10 s of start; kernel PCA of
-5,000 0.7 s; KMeans of 5,000 × 32 into 100 0.3 s. Good to a factor of about two; a faster machine finishes sooner.
+5,000 images 2.0 and 9.0 s in 2-D, 3.2 and 15.4 s in 3-D; UMAP of 10,000 1.8 CPU seconds after 1.5 of start; kernel PCA
+of 5,000 0.7 s; KMeans of 5,000 × 32 into 100 0.3 s. Good to a factor of about two; a faster machine finishes sooner.
 Of digits with 32 latents, CPU seconds of one core: HDBSCAN 4.1 of 10,000 and 17.7 of 20,000; into 10 clusters spectral 2.0
 of 20,000 and 17.8 of 70,000, ward of 15 neighbours 6.0 of 20,000 and 63 of 70,000, Gaussian mixture 13.9 of 70,000. Seconds
 on the two cores, which others used too: ward of all pairs 0.9 of 5,000 and 24 of 20,000.
@@ -25,7 +25,7 @@ from core.config import (
     UMAPConfig,
 )
 
-UMAP_START = 12.0  # seconds to import umap-learn and compile its code, once a process
+UMAP_START = 2.0  # seconds to import what it needs and load its compiled code, once a process
 
 
 def predict_seconds(
@@ -41,7 +41,7 @@ def predict_seconds(
         iterations = config.early_exaggeration_iter + config.n_iter
         return 0.4 + iterations * n * (2.4e-6 if config.n_components < 3 else 4.1e-6) + _neighbours(n, d)
     if isinstance(config, UMAPConfig):
-        return UMAP_START + n * 1.2e-3 + _neighbours(n, d)
+        return UMAP_START + n * 1.8e-4 + _neighbours(n, d)
     if isinstance(config, KernelPCAConfig):
         landmarks = min(n, config.n_landmarks)
         return 1e-9 * landmarks**3 * 0.4 + n * landmarks * 5e-8

@@ -6,7 +6,7 @@ import made_up
 import numpy as np
 import pytest
 
-from core import checkpoints, keys, pipeline, plans, stages
+from core import checkpoints, keys, pipeline, plans, projection, stages
 from core.config import ClusterConfig, KMeansConfig, PCAConfig, ReductionConfig, TSNEConfig
 from core.errors import CheckpointError, ConfigError
 from core.images import SampleSource
@@ -108,6 +108,23 @@ def test_each_stage_changes_the_keys_of_the_stages_after_it_only(store, plan):
     after = pipeline.run(store, replace(plan, reduction=ReductionConfig(method=PCAConfig(2))))
     same = {n for n in STAGES if getattr(before, n).key == getattr(after, n).key}
     assert same == {"images", "model", "latents", "clustering"}
+
+
+def test_another_number_of_components_needs_no_second_decomposition(store, plan, monkeypatch):
+    found = []
+    real = projection.components
+    monkeypatch.setattr(projection, "components", lambda values: found.append(values.shape) or real(values))
+    made = {}
+    for k in (3, 2):
+        made[k] = pipeline.run(store, replace(plan, reduction=ReductionConfig(True, PCAConfig(k))), "reduced").reduced
+    assert len(found) == 1
+    np.testing.assert_allclose(made[2].value.values, made[3].value.values[:, :2], atol=1e-6)
+    fresh = Store(store.root.parent / "fresh")  # what is stored does not depend on what was made before
+    alone = pipeline.run(fresh, replace(plan, reduction=ReductionConfig(True, PCAConfig(2))), "reduced").reduced
+    assert alone.key == made[2].key
+    np.testing.assert_array_equal(alone.value.values, made[2].value.values)
+    pipeline.run(store, replace(plan, reduction=ReductionConfig(False, PCAConfig(2))), "reduced")
+    assert len(found) == 3  # of latents that were not standardised
 
 
 def test_without_a_reduction_the_latents_go_on_under_their_own_key(store, plan):

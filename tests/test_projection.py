@@ -7,6 +7,7 @@ from core.config import KernelPCAConfig, PCAConfig, ReductionConfig, TruncatedSV
 from core.errors import ConfigError, DataError
 from core.progress import Cancelled
 from core.projection import check_size, project, reduce
+from core.projection.linear import components, pca, pca_on
 
 
 def blobs(n=60, d=5, k=3, seed=0):
@@ -134,3 +135,17 @@ def test_a_handful_of_images_or_equal_ones_gives_a_map(n):
         assert np.isfinite(project(rng.normal(size=(n, 4)).astype(np.float32), config).coordinates).all()
     same = np.ones((n, 4), np.float32)
     assert np.isfinite(project(same, PCAConfig(2)).coordinates).all()
+
+
+@pytest.mark.parametrize("shape", [(50, 6), (5, 8)])
+def test_the_first_of_all_components_are_pca_of_so_many(rng, shape):
+    values = rng.normal(size=shape) * np.arange(1, shape[1] + 1)
+    found = components(values)
+    assert found.directions.shape == (shape[1], min(shape))
+    for k in (1, 3, min(shape)):
+        scores, shares = pca_on(values, found, k)
+        expected, expected_shares = pca(values, k)
+        np.testing.assert_allclose(scores, expected, atol=1e-4)
+        np.testing.assert_allclose(shares, expected_shares, atol=1e-6)
+    with pytest.raises(ConfigError, match=f"n_components 9 must be at most {min(shape)}"):
+        pca_on(values, found, 9)

@@ -8,11 +8,16 @@ from types import MappingProxyType
 
 from core.bench.browser import K_MOVED, MAP_BYTES, RECOLOUR_BYTES
 from core.bench.encoding import ENCODE
+from core.bench.kernel_pca import KERNEL_PCA, KERNEL_PCA_MANY
+from core.bench.kmeans import KMEANS
 from core.bench.runner import Benchmark, Outcome, Side, report, run
 from core.bench.settings import SEEN_BEFORE
 from core.bench.training import TRAINING
+from core.bench.umap_maps import UMAP_MAPS
 
-_IN_ORDER = (SEEN_BEFORE, K_MOVED, *TRAINING, ENCODE, MAP_BYTES, RECOLOUR_BYTES)
+_IN_ORDER = (
+    SEEN_BEFORE, K_MOVED, KERNEL_PCA, KERNEL_PCA_MANY, KMEANS, *UMAP_MAPS, *TRAINING, ENCODE, MAP_BYTES, RECOLOUR_BYTES
+)  # fmt: skip
 ALL: Mapping[str, Benchmark] = MappingProxyType({item.name: item for item in _IN_ORDER})
 
 __all__ = ["ALL", "Benchmark", "Outcome", "Side", "report", "run"]

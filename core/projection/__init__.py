@@ -1,5 +1,6 @@
 """Reduce latents to fewer numbers, and lay them out as a map in 2 or 3 dimensions."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,11 +18,15 @@ from core.errors import ConfigError
 from core.progress import Callback, Progress, ignore
 from core.projection.checks import checked
 from core.projection.kernel import kernel_pca
-from core.projection.linear import pca, standardize, truncated_svd
+from core.projection.linear import Components, check_components, components, pca, pca_on, standardize, truncated_svd
 from core.projection.tsne import check_perplexity, tsne
 from core.projection.umap_map import check_neighbors, umap
 
-__all__ = ["Projection", "Reduced", "check_size", "project", "reduce"]
+__all__ = ["Components", "Projection", "Reduced", "check_size", "components", "keeps_components", "project", "reduce"]
+
+
+# Up to so many all components cost little more than a few; beyond, only those asked for are found.
+MOST_COMPONENTS = 1024
 
 
 @dataclass(frozen=True)
@@ -54,8 +59,19 @@ class Projection:
     kl_divergence: float | None = None
 
 
-def reduce(values: np.ndarray, config: ReductionConfig) -> Reduced:
+def keeps_components(config: ReductionConfig, shape: tuple[int, ...]) -> bool:
+    """Say whether a reduction of values of this shape goes through all principal components, which serve others, too."""
+    return isinstance(config.method, PCAConfig) and min(shape) <= MOST_COMPONENTS
+
+
+def reduce(
+    values: np.ndarray, config: ReductionConfig, kept: Callable[[Callable[[], Components]], Components] | None = None
+) -> Reduced:
     """Standardise the features of (n, d) if asked to, then reduce them to r components if asked to.
+
+    Parameters
+    ----------
+    kept : gives the principal components of these values that were found before, or calls what it is given to find them.
 
     Raises
     ------
@@ -67,7 +83,11 @@ def reduce(values: np.ndarray, config: ReductionConfig) -> Reduced:
     if method is None:
         return Reduced(np.asarray(values, dtype=np.float32))
     if isinstance(method, PCAConfig):
-        return Reduced(*pca(values, method.n_components))
+        if not keeps_components(config, values.shape):
+            return Reduced(*pca(values, method.n_components))
+        check_components(method.n_components, *values.shape)
+        found = components(values) if kept is None else kept(lambda: components(values))
+        return Reduced(*pca_on(values, found, method.n_components))
     if isinstance(method, TruncatedSVDConfig):
         return Reduced(*truncated_svd(values, method.n_components))
     return Reduced(*kernel_pca(values, method))

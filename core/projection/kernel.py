@@ -5,6 +5,9 @@ import numpy as np
 from core.config import KernelPCAConfig
 from core.projection.checks import SMALL_WORK, batches, checked, checked_components, one_thread_if, ratio, signs
 
+# Numbers of features that are kept between their moments and the scores (1 GB); beyond, kernels are computed twice.
+_KEPT = 125_000_000
+
 
 def kernel_pca(values: np.ndarray, config: KernelPCAConfig) -> tuple[np.ndarray, np.ndarray]:
     """Do principal component analysis in the feature space of a kernel.
@@ -27,7 +30,7 @@ def kernel_pca(values: np.ndarray, config: KernelPCAConfig) -> tuple[np.ndarray,
     -----
     Schölkopf, Smola, Müller: Nonlinear component analysis as a kernel eigenvalue problem (1998). Up to `n_landmarks`
     images exactly; above, Williams and Seeger: Using the Nyström method to speed up kernel machines (2001), followed by
-    PCA of the m-dimensional features. Memory is then m² + n × n_components.
+    PCA of the m-dimensional features. Memory is then m² + n × n_components, and up to 1 GB of features.
     """
     n = len(checked(values))
     limit = min(n, config.n_landmarks)
@@ -85,19 +88,25 @@ def _nystroem(values: np.ndarray, config: KernelPCAConfig) -> tuple[np.ndarray, 
     root = vectors[:, kept] / np.sqrt(eigenvalues[kept])  # (m, rank)
     rank = root.shape[1]
     sums, moments = np.zeros(rank), np.zeros((rank, rank))
+    kept_features = []
     for rows in batches(n, m):
         features = kernel(values[rows], landmarks, config) @ root  # (batch, rank)
+        if n * rank <= _KEPT:
+            kept_features.append(features)
         sums += features.sum(axis=0)
         moments += features.T @ features
     mean = sums / n
     covariance = moments / n - np.outer(mean, mean)
     found = min(r, rank)
     variances, directions = eigh(covariance, subset_by_index=(rank - found, rank - 1))
-    projection = root @ directions[:, ::-1]  # (m, found)
+    directions = directions[:, ::-1]  # (rank, found)
     scores = np.zeros((n, r))
-    for rows in batches(n, m):
-        scores[rows, :found] = kernel(values[rows], landmarks, config) @ projection
-    scores[:, :found] -= mean @ directions[:, ::-1]
+    for number, rows in enumerate(batches(n, m)):
+        if kept_features:
+            scores[rows, :found] = kept_features[number] @ directions
+        else:
+            scores[rows, :found] = kernel(values[rows], landmarks, config) @ (root @ directions)
+    scores[:, :found] -= mean @ directions
     padded = np.zeros(r)
     padded[:found] = _above_rounding(variances[::-1], m)
     return scores, padded, float(covariance.trace())

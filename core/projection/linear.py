@@ -1,8 +1,25 @@
 """Standardisation, principal component analysis and truncated singular value decomposition, exact and seedless."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from core.projection.checks import SMALL_WORK, batches, checked, checked_components, one_thread_if, ratio, signs
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """All principal components of (n, d): the first k of them serve every reduction to k.
+
+    Parameters
+    ----------
+    mean : float64 (d,). directions : float64 (d, min(n, d)), by falling variance, each with its largest entry positive.
+    total : variance of all features together.
+    """
+
+    mean: np.ndarray
+    directions: np.ndarray
+    total: float
 
 
 def standardize(values: np.ndarray) -> np.ndarray:
@@ -40,6 +57,24 @@ def pca(values: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray]:
     return _project(values, mean, n_components)
 
 
+def components(values: np.ndarray) -> Components:
+    """Find all principal components of (n, d); see `pca`."""
+    n, d = checked(values).shape
+    mean = values.mean(axis=0, dtype=np.float64)
+    with one_thread_if(n * d * min(n, d) < SMALL_WORK):
+        directions = _directions(values, mean, min(n, d))
+    return Components(mean, directions * signs(directions), float(values.var(axis=0, dtype=np.float64).sum()))
+
+
+def pca_on(values: np.ndarray, found: Components, n_components: int) -> tuple[np.ndarray, np.ndarray]:
+    """Project (n, d) onto the first of its components; returns and raises as `pca` does."""
+    n, d = values.shape
+    check_components(n_components, n, d)
+    with one_thread_if(n * d * n_components < SMALL_WORK):
+        scores = _scores(values, found.mean, found.directions[:, :n_components])
+    return scores.astype(np.float32), ratio(scores.var(axis=0), found.total)
+
+
 def truncated_svd(values: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray]:
     """Project (n, d) onto its leading right singular vectors, without centring.
 
@@ -57,17 +92,27 @@ def truncated_svd(values: np.ndarray, n_components: int) -> tuple[np.ndarray, np
 
 def _project(values: np.ndarray, offset: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray]:
     n, d = values.shape
-    checked_components(
-        n_components, min(n, d), f"there are {n} images with {d} {'number' if d == 1 else 'numbers'} each"
-    )
+    check_components(n_components, n, d)
     with one_thread_if(n * d * min(n, d) < SMALL_WORK):
         directions = _directions(values, offset, n_components)  # (d, r)
         directions *= signs(directions)
-        scores = np.empty((n, n_components), np.float64)
-        for rows in batches(n, d):
-            scores[rows] = (values[rows] - offset) @ directions
+        scores = _scores(values, offset, directions)
     total = float(values.var(axis=0, dtype=np.float64).sum())
     return scores.astype(np.float32), ratio(scores.var(axis=0), total)
+
+
+def check_components(n_components: int, n: int, d: int) -> None:
+    """Raise ConfigError when values (n, d) have fewer components."""
+    checked_components(
+        n_components, min(n, d), f"there are {n} images with {d} {'number' if d == 1 else 'numbers'} each"
+    )
+
+
+def _scores(values: np.ndarray, offset: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    scores = np.empty((len(values), directions.shape[1]), np.float64)
+    for rows in batches(*values.shape):
+        scores[rows] = (values[rows] - offset) @ directions
+    return scores
 
 
 def _directions(values: np.ndarray, offset: np.ndarray, n_components: int) -> np.ndarray:
