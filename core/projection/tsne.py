@@ -19,7 +19,7 @@ PREVIEW_EVERY = 20
 # Below, a second thread costs more than it brings.
 PARALLEL_FROM = 5_000
 # Iterations that a map needs to settle when it starts from one of the same images with another perplexity.
-WARM_ITERATIONS = 100
+WARM_ITERATIONS = 60
 _INITIAL_STD = 1e-4
 
 

@@ -89,7 +89,7 @@ def gather_flat(points: np.ndarray, low: np.ndarray, per: float, grid: np.ndarra
             slope_x += da[p] * row
             slope_y += a[p] * slope
         force[0, i], force[1, i] = half * slope_x, half * slope_y
-        total += value
+        total += float(value)
     return total
 
 
@@ -117,7 +117,7 @@ def gather_solid(points: np.ndarray, low: np.ndarray, per: float, grid: np.ndarr
                 slope_y += a[p] * db[q] * row
                 slope_z += a[p] * b[q] * slope
         force[0, i], force[1, i], force[2, i] = half * slope_x, half * slope_y, half * slope_z
-        total += value
+        total += float(value)
     return total
 
 
@@ -194,7 +194,7 @@ def stretch(graph: Any, points: np.ndarray) -> float:
             for a in range(points.shape[0]):
                 apart += (points[a, i] - points[a, j]) ** 2
             row += values[e] * math.log(apart)
-        total += row
+        total += float(row)
     return total
 
 
