@@ -70,6 +70,7 @@ ORDER = [
     "keys",
     "entries",
     "stages",
+    "moving",
     "pipeline",
     "review",
     "analyses",

@@ -18,10 +18,10 @@ from core.progress import Callback, Progress, ignore
 from core.projection.checks import checked
 from core.projection.kernel import kernel_pca
 from core.projection.linear import pca, standardize, truncated_svd
-from core.projection.tsne import check_perplexity, tsne
+from core.projection.tsne import Neighbours, check_perplexity, neighbours, tsne
 from core.projection.umap_map import check_neighbors, umap
 
-__all__ = ["Projection", "Reduced", "check_size", "project", "reduce"]
+__all__ = ["Neighbours", "Projection", "Reduced", "check_size", "neighbours", "project", "reduce", "tsne"]
 
 
 @dataclass(frozen=True)
