@@ -6,14 +6,14 @@ Device, threads and callbacks say how and not what; they are never in a key.
 from collections.abc import Sequence
 
 from core.classified import ClassifierModel
-from core.config import ClusterConfig, ProjectionConfig, ReductionConfig, UMAPConfig, to_json
+from core.config import ClusterConfig, Metric, ProjectionConfig, ReductionConfig, UMAPConfig, to_json
 from core.images import ImageSet, Source, signature
 from core.plans import AnyModel, Plan, Staged, TrainSpec
 from core.store import key_of
 
 # Bump a number when its stage's algorithm changes: old entries are then never found again. UMAP has one of its own.
 VERSIONS = {
-    "images": 1, "model": 1, "latents": 1, "reduced": 1, "projection": 1, "umap": 2, "clustering": 1, "ensemble": 2
+    "images": 1, "model": 1, "latents": 1, "reduced": 1, "neighbours": 1, "projection": 2, "umap": 2, "clustering": 1, "ensemble": 2
 }  # fmt: skip
 
 
@@ -56,6 +56,16 @@ def components_key(key: str, standardize: bool) -> str:
 def projection_key(key: str, config: ProjectionConfig) -> str:
     """Key of a map of what `key` names."""
     return key_of(VERSIONS["umap" if isinstance(config, UMAPConfig) else "projection"], key, to_json(config))
+
+
+def neighbours_key(key: str, metric: Metric, perplexity: int) -> str:
+    """Key of the neighbours, in what `key` names, for perplexities up to this one."""
+    return key_of(VERSIONS["neighbours"], key, metric, perplexity)
+
+
+def moved_key(key: str, config: ProjectionConfig, start: str) -> str:
+    """Key of a map of what `key` names that went on from the map of key `start`; never that of one begun anew."""
+    return key_of(VERSIONS["projection"], key, to_json(config), start)
 
 
 def clustering_key(key: str, config: ClusterConfig) -> str:

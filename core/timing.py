@@ -1,7 +1,8 @@
 """How long a stage will take, to decide whether it follows a slider or waits for a button.
 
-Fitted to measurements on two cores of a cloud machine (2.4 GHz class) with the digits' latents: t-SNE of 1,000 and
-5,000 images 2.0 and 9.0 s in 2-D, 3.2 and 15.4 s in 3-D; UMAP of 10,000 1.8 CPU seconds after 1.5 of start; kernel PCA
+Fitted to measurements on two cores of a cloud machine (2.4 GHz class) with the digits' latents: t-SNE of 10,000 in CPU
+seconds of one core: 750 iterations 5.3 in 2-D, 14.2 in 3-D (where all pairs are summed up), after 2.1 of start and
+neighbours; UMAP of 10,000 1.8 CPU seconds after 1.5 of start; kernel PCA
 of 5,000 0.7 s; KMeans of 5,000 × 32 into 100 0.3 s. Good to a factor of about two; a faster machine finishes sooner.
 Of digits with 32 latents, CPU seconds of one core: HDBSCAN 4.1 of 10,000 and 17.7 of 20,000; into 10 clusters spectral 2.0
 of 20,000 and 17.8 of 70,000, ward of 15 neighbours 6.0 of 20,000 and 63 of 70,000, Gaussian mixture 13.9 of 70,000. Seconds
@@ -25,6 +26,7 @@ from core.config import (
     UMAPConfig,
 )
 
+PAIRS_UP_TO = 20_000  # images of a 3-D t-SNE about from where the repulsion goes by a grid
 UMAP_START = 2.0  # seconds to import what it needs and load its compiled code, once a process
 
 
@@ -39,7 +41,8 @@ def predict_seconds(
     """
     if isinstance(config, TSNEConfig):
         iterations = config.early_exaggeration_iter + config.n_iter
-        return 0.4 + iterations * n * (2.4e-6 if config.n_components < 3 else 4.1e-6) + _neighbours(n, d)
+        one = 7e-7 if config.n_components < 3 else 7e-7 + min(n, PAIRS_UP_TO) * 1.2e-10
+        return 1.3 + iterations * n * one + _neighbours(n, d)
     if isinstance(config, UMAPConfig):
         return UMAP_START + n * 1.8e-4 + _neighbours(n, d)
     if isinstance(config, KernelPCAConfig):

@@ -72,6 +72,7 @@ ORDER = [
     "keys",
     "entries",
     "stages",
+    "moving",
     "pipeline",
     "review",
     "analyses",

@@ -13,10 +13,11 @@ from core.bench.kmeans import KMEANS
 from core.bench.runner import Benchmark, Outcome, Side, report, run
 from core.bench.settings import SEEN_BEFORE
 from core.bench.training import TRAINING
+from core.bench.tsne import TSNE_2D, TSNE_3D, TSNE_LARGE, TSNE_PERPLEXITY
 from core.bench.umap_maps import UMAP_MAPS
 
 _IN_ORDER = (
-    SEEN_BEFORE, K_MOVED, KERNEL_PCA, KERNEL_PCA_MANY, KMEANS, *UMAP_MAPS, *TRAINING, ENCODE, MAP_BYTES, RECOLOUR_BYTES
+    SEEN_BEFORE, K_MOVED, TSNE_2D, TSNE_3D, TSNE_PERPLEXITY, TSNE_LARGE, KERNEL_PCA, KERNEL_PCA_MANY, KMEANS, *UMAP_MAPS, *TRAINING, ENCODE, MAP_BYTES, RECOLOUR_BYTES
 )  # fmt: skip
 ALL: Mapping[str, Benchmark] = MappingProxyType({item.name: item for item in _IN_ORDER})
 

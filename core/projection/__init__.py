@@ -19,10 +19,13 @@ from core.progress import Callback, Progress, ignore
 from core.projection.checks import checked
 from core.projection.kernel import kernel_pca
 from core.projection.linear import Components, check_components, components, pca, pca_on, standardize, truncated_svd
-from core.projection.tsne import check_perplexity, tsne
+from core.projection.tsne import Neighbours, check_perplexity, neighbours, tsne
 from core.projection.umap_map import check_neighbors, umap
 
-__all__ = ["Components", "Projection", "Reduced", "check_size", "components", "keeps_components", "project", "reduce"]
+__all__ = [
+    "Components", "Neighbours", "Projection", "Reduced", "check_size", "components", "keeps_components", "neighbours", "project",
+    "reduce", "tsne",
+]  # fmt: skip
 
 
 # Up to so many all components cost little more than a few; beyond, only those asked for are found.

@@ -1,103 +1,126 @@
-"""t-SNE by openTSNE: exact neighbours, progress between iterations, cancelled by a callback that raises."""
+"""t-SNE: exact neighbours, own descent, progress between iterations, cancelled by a callback that raises."""
 
 import math
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from core.config import TSNEConfig
+from core.config import Metric, TSNEConfig
 from core.errors import ConfigError
 from core.progress import Callback, Progress, ignore, stopwatch
 from core.projection.checks import checked
 from core.projection.linear import pca
 from core.projection.neighbors import EXACT_LIMIT, nearest
 
-# Iterations between previews; between reports on large sets fewer, so that a cancel is heard within about a second.
+# Iterations between previews.
 PREVIEW_EVERY = 20
-# From here on the interpolation method, whose cost grows with the map's area, beats the Barnes-Hut tree.
-FFT_FROM = 20_000
+# Up to here exact search takes less time than openTSNE's approximate one; it grows with the square of the number of images.
+EXACT_UP_TO = 100_000
 # Below, a second thread costs more than it brings.
 PARALLEL_FROM = 5_000
+# Iterations that a map needs to settle when it starts from one of the same images with another perplexity.
+WARM_ITERATIONS = 60
 _INITIAL_STD = 1e-4
 
 
-def tsne(values: np.ndarray, config: TSNEConfig, callback: Callback = ignore) -> tuple[np.ndarray, float]:
+@dataclass(frozen=True)
+class Neighbours:
+    """Each image's nearest other images by a metric, nearest first: for every perplexity up to a third of their number.
+
+    Parameters
+    ----------
+    indices : int64 (n, m). distances : float64 (n, m).
+    """
+
+    indices: np.ndarray
+    distances: np.ndarray
+
+
+def tsne(
+    values: np.ndarray,
+    config: TSNEConfig,
+    callback: Callback = ignore,
+    *,
+    start: np.ndarray | None = None,
+    graph: Neighbours | None = None,
+) -> tuple[np.ndarray, float]:
     """Lay (n, d) out in 1 to 3 dimensions so that near neighbours stay near.
 
-    Progress counts iterations, those of early exaggeration included; `metrics` holds "kl_divergence" and about every 20
-    iterations `preview` holds "coordinates", float32 (n, n_components).
+    Progress counts iterations, those of early exaggeration included; every 20 iterations `metrics` holds "kl_divergence" and
+    `preview` "coordinates", float32 (n, n_components). The map does not depend on the number of threads.
+
+    Parameters
+    ----------
+    start : a map of the same images by t-SNE, (n, n_components), such as the one with the perplexity before. It is taken
+        further by `WARM_ITERATIONS` iterations, or `n_iter` when that is fewer, without exaggeration, and laid over the start
+        by Procrustes analysis but for its size. The result is another optimum than that without a start.
+    graph : neighbours by the config's metric, from `neighbours`, when they are known.
 
     Returns
     -------
-    coordinates : float32 (n, n_components), centred.
+    coordinates : float32 (n, n_components), centred; with a start, centred where the start is.
     kl_divergence : Kullback-Leibler divergence of the final map, in nats, ≥ 0 but for its approximation.
 
     Raises
     ------
-    ConfigError : fewer than 3 · perplexity + 1 images, or a spectral start that cannot be computed.
+    ConfigError : fewer than 3 · perplexity + 1 images, a spectral start that cannot be computed, or a `start` or `graph`
+        that does not fit.
 
     Notes
     -----
-    van der Maaten and Hinton: Visualizing data using t-SNE (2008); Barnes-Hut: van der Maaten (2014), up to 20,000 images
-    and in 3-D; above that in 2-D by interpolation: Linderman et al. (2019). Learning rate n / exaggeration: Belkina et al.
-    (2019). Exact neighbours up to 20,000 images, above openTSNE's approximate ones.
+    van der Maaten and Hinton: Visualizing data using t-SNE (2008). Repulsion: see `Repulsion`. Learning rate n / exaggeration:
+    Belkina et al. (2019). Exact neighbours up to 100,000 images (20,000 with the Manhattan metric), above openTSNE's
+    approximate ones.
     """
-    from openTSNE import TSNEEmbedding
+    from core.projection.tsne_descent import Descent
 
     n = len(checked(values))
     check_perplexity(config.perplexity, n)
-    total = config.early_exaggeration_iter + config.n_iter
-    callback(Progress("t-SNE", 0, total, "iteration"))
+    if start is not None and start.shape != (n, config.n_components):
+        raise ConfigError(f"A start of shape {start.shape} does not fit a map of ({n}, {config.n_components}).")
+    early = config.early_exaggeration_iter if start is None else 0
+    late = config.n_iter if start is None else min(config.n_iter, WARM_ITERATIONS)
+    report = _Report(callback, early + late)
+    callback(Progress("t-SNE", 0, early + late, "iteration"))
     threads = _threads(n)
-    affinities = _affinities(values, config, threads)
-    embedding = TSNEEmbedding(
-        _start(values, affinities.P, config),
-        affinities,
-        negative_gradient_method="fft" if n >= FFT_FROM and config.n_components < 3 else "bh",
-        random_state=config.seed,
-        n_jobs=threads,
-        momentum=0.8,
-        learning_rate="auto",
-        callbacks_every_iters=max(1, min(PREVIEW_EVERY, 200_000 // n)),
-    )
-    report = _Report(callback, total)
-    if config.early_exaggeration_iter:
-        embedding.optimize(
-            config.early_exaggeration_iter,
-            exaggeration=config.early_exaggeration,
-            inplace=True,
-            callbacks=report,
-        )
-    report.before = config.early_exaggeration_iter
-    embedding.optimize(config.n_iter, inplace=True, callbacks=report)
-    coordinates = np.asarray(embedding, dtype=np.float32)
-    divergence = float(embedding.kl_divergence)
-    callback(
-        Progress("t-SNE", total, total, "iteration", 0.0, {"kl_divergence": divergence}, {"coordinates": coordinates})
-    )
+    affinities = _affinities(values, config, threads, graph)
+    first = _start(values, affinities.P, config) if start is None else start
+    descent = Descent(affinities.P, first, threads)
+    descent.run(early, config.early_exaggeration, PREVIEW_EVERY, report)
+    descent.run(late, 1.0, PREVIEW_EVERY, report)
+    coordinates, divergence = descent.map, descent.divergence()
+    if start is not None:
+        coordinates = _turned(start, coordinates)
+    report.end(divergence, coordinates)
     return coordinates, divergence
 
 
 class _Report:
-    """openTSNE's callback: turn (iteration, error, embedding) into a Progress. What `callback` raises passes through."""
+    """Turn each stretch of the descent into a Progress. What `callback` raises passes through."""
 
     def __init__(self, callback: Callback, total: int) -> None:
         self.callback = callback
         self.total = total
-        self.before = 0  # iterations of the phases that are over
-        self.previewed = 0
         self.seconds_left = stopwatch(total)
 
-    def __call__(self, iteration: int, error: float, embedding: np.ndarray) -> bool:
-        done = self.before + iteration
-        preview = None
-        if done - self.previewed >= PREVIEW_EVERY:
-            self.previewed = done
-            preview = {"coordinates": np.array(embedding, dtype=np.float32)}  # a copy: it goes on moving
-        metrics = {"kl_divergence": float(error)}
-        self.callback(Progress("t-SNE", done, self.total, "iteration", self.seconds_left(done), metrics, preview))
-        return False
+    def __call__(self, done: int, divergence: float, coordinates: np.ndarray) -> None:
+        self.callback(
+            Progress(
+                "t-SNE",
+                done,
+                self.total,
+                "iteration",
+                self.seconds_left(done),
+                {"kl_divergence": divergence},
+                {"coordinates": coordinates},
+            )
+        )
+
+    def end(self, divergence: float, coordinates: np.ndarray) -> None:
+        """Report that all is done."""
+        self(self.total, divergence, coordinates)
 
 
 def check_perplexity(perplexity: float, n: int) -> None:
@@ -113,17 +136,39 @@ def _threads(n: int) -> int:
     return 1 if n < PARALLEL_FROM else min(4, cpu_count())
 
 
-def _affinities(values: np.ndarray, config: TSNEConfig, threads: int) -> Any:
+def neighbours(values: np.ndarray, perplexity: float, metric: Metric) -> Neighbours:
+    """Find the neighbours that maps of (n, d) need with perplexities up to this one, or as many as there are images."""
+    return Neighbours(*nearest(checked(values), min(len(values) - 1, math.floor(3 * perplexity)), metric))
+
+
+def _affinities(values: np.ndarray, config: TSNEConfig, threads: int, graph: Neighbours | None) -> Any:
     from openTSNE.affinity import PerplexityBasedNN
     from openTSNE.nearest_neighbors import PrecomputedNeighbors
 
-    if len(values) > EXACT_LIMIT:
+    if graph is None and len(values) > (EXACT_LIMIT if config.metric == "manhattan" else EXACT_UP_TO):
         return PerplexityBasedNN(
             values, config.perplexity, metric=config.metric, n_jobs=threads, random_state=config.seed
         )
-    indices, distances = nearest(values, math.floor(3 * config.perplexity), config.metric)
-    known = PrecomputedNeighbors(indices, distances)
+    k = math.floor(3 * config.perplexity)
+    if graph is None:
+        graph = neighbours(values, config.perplexity, config.metric)
+    if len(graph.indices) != len(values) or graph.indices.shape[1] < k:
+        raise ConfigError(
+            f"Perplexity {config.perplexity:g} of {len(values)} images needs {k} neighbours of each; "
+            f"the graph has shape {graph.indices.shape}."
+        )
+    known = PrecomputedNeighbors(graph.indices[:, :k], graph.distances[:, :k])
     return PerplexityBasedNN(perplexity=config.perplexity, knn_index=known, n_jobs=threads)
+
+
+def _turned(reference: np.ndarray, moved: np.ndarray) -> np.ndarray:
+    """Return a map turned, mirrored and shifted onto another; its size, on which its divergence depends, stays."""
+    from scipy.linalg import orthogonal_procrustes
+
+    middle = reference.mean(axis=0, dtype=np.float64)
+    centred = moved - moved.mean(axis=0, dtype=np.float64)
+    turn, _ = orthogonal_procrustes(centred, reference - middle)
+    return (centred @ turn + middle).astype(np.float32)
 
 
 def _start(values: np.ndarray, affinities: Any, config: TSNEConfig) -> np.ndarray:
