@@ -13,7 +13,8 @@ from core.store import key_of
 
 # Bump a number when its stage's algorithm changes: old entries are then never found again. UMAP has one of its own.
 VERSIONS = {
-    "images": 1, "model": 1, "latents": 1, "reduced": 1, "neighbours": 1, "projection": 2, "umap": 2, "clustering": 1, "ensemble": 2
+    "images": 1, "model": 1, "latents": 1, "reduced": 1, "neighbours": 1, "projection": 2, "umap": 2,
+    "clustering": 1, "ensemble": 2,
 }  # fmt: skip
 
 

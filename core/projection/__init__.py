@@ -23,8 +23,8 @@ from core.projection.tsne import Neighbours, check_perplexity, neighbours, tsne
 from core.projection.umap_map import check_neighbors, umap
 
 __all__ = [
-    "Components", "Neighbours", "Projection", "Reduced", "check_size", "components", "keeps_components", "neighbours", "project",
-    "reduce", "tsne",
+    "Components", "Neighbours", "Projection", "Reduced", "check_size", "components", "keeps_components", "neighbours",
+    "project", "reduce", "tsne",
 ]  # fmt: skip
 
 
