@@ -37,11 +37,11 @@ class Limit:
             return
         from threadpoolctl import threadpool_limits
 
-        threadpool_limits(self.wanted)
-        # While a module is still being imported it has no such function yet.
-        if hasattr(sys.modules.get("torch"), "set_num_threads"):
-            sys.modules["torch"].set_num_threads(self.wanted)
+        # While a module is still being imported it has no such function yet. Numba first: it may set OpenMP's number, too.
         if hasattr(sys.modules.get("numba"), "set_num_threads"):
             numba = sys.modules["numba"]
             numba.set_num_threads(min(self.wanted, numba.config.NUMBA_NUM_THREADS))
+        threadpool_limits(self.wanted)
+        if hasattr(sys.modules.get("torch"), "set_num_threads"):
+            sys.modules["torch"].set_num_threads(self.wanted)
         self._applied = (self.wanted, loaded)
