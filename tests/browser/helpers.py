@@ -135,6 +135,14 @@ def _wait_for(url: str, process: subprocess.Popen, log: Path) -> None:
     raise AssertionError(log.read_text())
 
 
+def settle(page) -> None:
+    """Wait until the page has run to its end and stays so for a moment: what is drawn again takes no key and no click."""
+    idle = "document.querySelector('[data-testid=\"stApp\"]')?.dataset.testScriptState === 'notRunning'"
+    for _ in range(2):
+        page.wait_for_function(idle)
+        page.wait_for_timeout(300)
+
+
 def wait_drawn(page, other_than: str | None = None) -> str:
     """Wait for a drawn map, perhaps another one than before, and return its key."""
     page.wait_for_function(
@@ -214,6 +222,7 @@ def draw_box(page, left: float, top: float, right: float, bottom: float) -> None
 
 def panel(page, name: str) -> None:
     """Choose a panel below the map."""
+    settle(page)
     page.get_by_role("radio", name=name).or_(page.get_by_role("button", name=name, exact=True)).first.click()
 
 
@@ -227,6 +236,7 @@ def choose(page, label: str, option: str) -> None:
     """Choose an option of a list by its label; a page that is drawn again may close the list once."""
     box = page.locator('[data-testid="stSelectbox"], [data-testid="stMultiSelect"]').filter(has_text=label).first
     for _ in range(5):
+        settle(page)
         box.locator("input").first.click()
         try:
             page.get_by_role("option", name=option, exact=True).click(timeout=4000)

@@ -24,6 +24,7 @@ from tests.browser.helpers import (
     panel,
     selected,
     server,
+    settle,
 )
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -50,6 +51,7 @@ def open_queue(page, url):
 def wait_rank(page, place):
     """Wait until the image at a place of the ranking, from 1, is under review."""
     page.get_by_text(re.compile(rf"rank {place} · score")).wait_for()
+    settle(page)
 
 
 def wait_decided(page, count):

@@ -23,6 +23,7 @@ from tests.browser.helpers import (
     screen,
     screens,
     selected,
+    settle,
     wait_drawn,
 )
 
@@ -302,10 +303,10 @@ def test_maps_side_by_side_share_hover_and_selection(page, digits):
 def test_only_what_is_shown_is_drawn_listed_and_selected(page, digits):
     found = np.flatnonzero(digits[0].y == 3)
     page.get_by_role("button", name="Select…").click()
-    box = page.get_by_label("is one of")
+    settle(page)
     choose(page, "By column", "Label")
-    box.click()
-    page.get_by_role("option", name="3", exact=True).click()
+    settle(page)
+    choose(page, "is one of", "3")
     page.get_by_role("button", name=f"Select {len(found)} images").click()
     assert selected(page, "") == len(found)
     page.keyboard.press("Escape")
