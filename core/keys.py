@@ -13,7 +13,7 @@ from core.store import key_of
 
 # Bump a number when its stage's algorithm changes: old entries are then never found again. UMAP has one of its own.
 VERSIONS = {
-    "images": 1, "model": 1, "latents": 1, "reduced": 1, "neighbours": 1, "projection": 2, "umap": 2,
+    "images": 1, "model": 1, "latents": 1, "reduced": 1, "neighbours": 2, "projection": 2, "umap": 2,
     "clustering": 1, "ensemble": 2,
 }  # fmt: skip
 
@@ -59,9 +59,9 @@ def projection_key(key: str, config: ProjectionConfig) -> str:
     return key_of(VERSIONS["umap" if isinstance(config, UMAPConfig) else "projection"], key, to_json(config))
 
 
-def neighbours_key(key: str, metric: Metric, perplexity: int) -> str:
-    """Key of the neighbours, in what `key` names, for perplexities up to this one."""
-    return key_of(VERSIONS["neighbours"], key, metric, perplexity)
+def neighbours_key(key: str, metric: Metric, k: int) -> str:
+    """Key of the k nearest neighbours of each image in what `key` names."""
+    return key_of(VERSIONS["neighbours"], key, metric, k)
 
 
 def moved_key(key: str, config: ProjectionConfig, start: str) -> str:

@@ -4,34 +4,16 @@ It ends in another optimum than a map that begins anew, and is as reproducible: 
 started from, so that it is never taken for a map of the settings alone. `stages.projection` neither finds nor makes it.
 """
 
-import numpy as np
+from functools import partial
 
-from core.config import Metric, TSNEConfig
+from core.config import TSNEConfig
 from core.entries import staged_in
-from core.keys import moved_key, neighbours_key
+from core.keys import moved_key
 from core.plans import Staged
 from core.progress import Callback, ignore
-from core.projection import Neighbours, Projection, Reduced, neighbours, tsne
+from core.projection import Projection, Reduced, project
+from core.stages import neighbours
 from core.store import Store
-
-# Neighbours are kept for perplexities up to this one (24 MB for 10,000 images) and up to so many images; beyond, they are
-# found for each map.
-WIDEST = 100
-KEPT_UP_TO = 20_000
-
-
-def graph(store: Store, before: Staged[Reduced], metric: Metric) -> Staged[Neighbours]:
-    """Find, once, the neighbours that maps need with a perplexity up to `WIDEST`: indices int32, distances float32."""
-    values = before.value.values
-    return staged_in(
-        store,
-        "neighbours",
-        neighbours_key(before.key, metric, WIDEST),
-        lambda: neighbours(values, WIDEST, metric),
-        lambda v: {"indices": v.indices.astype(np.int32), "distances": v.distances.astype(np.float32)},
-        lambda e: Neighbours(e.arrays["indices"], e.arrays["distances"]),
-        lambda v: {"metric": metric, "n": len(values), "k": v.indices.shape[1]},
-    )
 
 
 def moved(
@@ -47,10 +29,8 @@ def moved(
     values = before.value.values
 
     def make() -> Projection:
-        kept = config.perplexity <= WIDEST and len(values) <= KEPT_UP_TO
-        known = graph(store, before, config.metric).value if kept else None
-        made, divergence = tsne(values, config, callback, start=start.value.coordinates, graph=known)
-        return Projection(made, kl_divergence=divergence)
+        graph = partial(neighbours, store, before.key, values)
+        return project(values, config, callback, graph=graph, start=start.value.coordinates)
 
     return staged_in(
         store,

@@ -7,9 +7,10 @@ import pytest
 
 from core.config import TSNEConfig
 from core.errors import ConfigError
+from core.neighbours import Graph
 from core.progress import Cancelled
 from core.projection import tsne_descent, tsne_forces
-from core.projection.tsne import Neighbours, neighbours, tsne
+from core.projection.tsne import neighbours, tsne
 
 SHORT = TSNEConfig(perplexity=10, n_iter=150, early_exaggeration_iter=100)
 
@@ -26,7 +27,7 @@ def affinities(values, perplexity=10):
     from openTSNE.nearest_neighbors import PrecomputedNeighbors
 
     graph = neighbours(values, perplexity, "euclidean")
-    return PerplexityBasedNN(perplexity=perplexity, knn_index=PrecomputedNeighbors(graph.indices, graph.distances))
+    return PerplexityBasedNN(perplexity=perplexity, knn_index=PrecomputedNeighbors(graph.rows, graph.distances))
 
 
 def repulsion(points):
@@ -169,7 +170,7 @@ def test_a_start_or_a_graph_that_does_not_fit_is_refused():
     with pytest.raises(ConfigError, match=r"shape \(10, 2\) does not fit a map of \(200, 2\)"):
         tsne(values, SHORT, start=np.zeros((10, 2)))
     with pytest.raises(ConfigError, match="needs 30"):
-        tsne(values, SHORT, graph=Neighbours(narrow.indices[:10], narrow.distances[:10]))
+        tsne(values, SHORT, graph=Graph(narrow.rows[:10], narrow.distances[:10]))
 
 
 @pytest.mark.parametrize("at", [20, 120])
