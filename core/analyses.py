@@ -150,7 +150,11 @@ def inputs(plan: Plan, config: AnalysisConfig) -> tuple[object, ...]:
     parts: list[object] = [plan.source, plan.model]
     if {"coordinates", "clustering"} & set(needs):
         on = plan.cluster.on
-        parts += [on, plan.reduction if on != "latents" else None, plan.projection if on == "projection" else None]
+        parts += [
+            on,
+            plan.reduction if on != "latents" else None,
+            (plan.projection, plan.start) if on == "projection" else None,
+        ]
     if "clustering" in needs:
         parts += [plan.cluster, plan.others]
     if "labels" in needs:

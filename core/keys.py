@@ -69,6 +69,13 @@ def moved_key(key: str, config: ProjectionConfig, start: str) -> str:
     return key_of(VERSIONS["projection"], key, to_json(config), start)
 
 
+def map_key(key: str, config: ProjectionConfig, start: ProjectionConfig | None) -> str:
+    """Key of a map of what `key` names, begun anew or gone on from the map with the settings `start`."""
+    if start is None:
+        return projection_key(key, config)
+    return moved_key(key, config, projection_key(key, start))
+
+
 def clustering_key(key: str, config: ClusterConfig) -> str:
     """Key of a clustering of what `key` names."""
     return key_of(VERSIONS["clustering"], key, to_json(config.method))
@@ -79,6 +86,8 @@ def ensemble_key(image_set: ImageSet, members: Sequence[tuple[AnyModel, Plan]]) 
     parts = []
     for model, plan in members:
         projection = to_json(plan.projection) if plan.cluster.on == "projection" else None
+        if projection is not None and plan.start is not None:
+            projection["start"] = to_json(plan.start)
         reduction = to_json(plan.reduction) if plan.cluster.on != "latents" else None
         parts.append([model.fingerprint, reduction, projection, to_json(plan.cluster)])
     return key_of(VERSIONS["ensemble"], image_set.fingerprint, parts)
