@@ -1,5 +1,6 @@
 """The nearest images of a point in latent space, and of every image."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from core.threads import SMALL_WORK, one_thread_if
 Distance = Literal["euclidean", "cosine"]
 ROWS = 20_000  # compared at a time, so that memory stays bounded
 QUERIES = 2_048  # images whose neighbours are searched between two reports
+PLACED_BY = 3  # images of a sample, between which another one lies
 EXACT_UP_TO = 100_000  # the time of an exact search grows with the square of the number of images
 MOST_TIES = 4_000  # beyond so many equally far points it is left open which of them count
 
@@ -57,6 +59,10 @@ class Graph:
         return Graph(self.rows, self.distances.astype(np.float32))
 
 
+# Finds at least so many neighbours of each of some images by a metric, reporting to a callback.
+Find = Callable[[int, Metric, Callback], Graph]
+
+
 def graph(latents: np.ndarray, k: int, metric: Metric = "euclidean", callback: Callback = ignore) -> Graph:
     """Find each image's k nearest others among (n, d); of n images at most n - 1.
 
@@ -86,11 +92,8 @@ def search(values: np.ndarray, k: int, metric: Metric, callback: Callback = igno
     n = len(values)
     if n > EXACT_UP_TO:
         return _approximate(values, k, metric, callback)
-    points = values.astype(np.float64)
-    if metric == "cosine":
-        norms = np.linalg.norm(points, axis=1, keepdims=True)
-        points /= np.where(norms == 0, 1, norms)
-    index = NearestNeighbors(algorithm="brute", metric="euclidean" if metric == "cosine" else metric).fit(points)
+    points, searched = _points(values, metric)
+    index = NearestNeighbors(algorithm="brute", metric=searched).fit(points)
     rows, away = np.empty((n, k), np.int32), np.empty((n, k))
     left = stopwatch(n)
     callback(Progress("Finding neighbours", 0, n, "image"))
@@ -100,6 +103,47 @@ def search(values: np.ndarray, k: int, metric: Metric, callback: Callback = igno
             rows[part], away[part] = _nearest_others(index, points[part], start, k)
             callback(Progress("Finding neighbours", part.stop, n, "image", left(part.stop)))
     return Graph(rows, away**2 / 2 if metric == "cosine" else away)
+
+
+def sampled(
+    values: np.ndarray, count: int, metric: Metric, seed: int
+) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """Choose so many of (n, d) at random, and find where all lie among them.
+
+    Returns
+    -------
+    rows : int64 (count,), those chosen, rising.
+    spread : turns coordinates of these, (count, k), into coordinates of all, float32 (n, k): the mean of the `PLACED_BY`
+        nearest, weighted by 1 / distance.
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    rows = np.sort(np.random.default_rng(seed).choice(len(values), count, replace=False))
+    points, searched = _points(values, metric)
+    with one_thread_if(len(points) * count * points.shape[1] < SMALL_WORK):
+        index = NearestNeighbors(n_neighbors=PLACED_BY, algorithm="brute", metric=searched).fit(points[rows])
+        away, found = index.kneighbors(points)  # (n, 3)
+    shares = 1 / np.maximum(away, 1e-9)
+    shares /= shares.sum(axis=1, keepdims=True)
+    return rows, lambda chosen: np.einsum("ij,ijk->ik", shares, chosen[found]).astype(np.float32)
+
+
+def known(
+    graph: "Graph | Find | None", values: np.ndarray, k: int, metric: Metric, callback: Callback = ignore
+) -> Graph:
+    """Return a graph that is given, that of a function which finds it, or search for it."""
+    if graph is None:
+        return search(values, k, metric, callback)
+    return graph if isinstance(graph, Graph) else graph(k, metric, callback)
+
+
+def _points(values: np.ndarray, metric: Metric) -> tuple[np.ndarray, Metric]:
+    """Return float64 points and the metric by which they are compared: for the cosine unit vectors, Euclidean."""
+    points = values.astype(np.float64)
+    if metric != "cosine":
+        return points, metric
+    norms = np.linalg.norm(points, axis=1, keepdims=True)
+    return points / np.where(norms == 0, 1, norms), "euclidean"
 
 
 def _nearest_others(index: Any, queries: np.ndarray, first: int, k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -81,6 +81,17 @@ def test_a_map_goes_on_only_from_one_that_differs_in_its_perplexity(store, laten
         moving.projection(store, latents, config, start)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "iterations", "near"),
+    [(30, 40, 60, True), (30, 100, 60, True), (30, 20, 60, True), (40, 20, 250, True), (5, 50, 250, True),
+     (30, 10, 250, False), (5, 51, 250, False)],
+)  # fmt: skip
+def test_far_moves_take_more_iterations_and_the_farthest_had_better_begin_anew(old, new, iterations, near):
+    config, start = TSNEConfig(perplexity=new), TSNEConfig(perplexity=old)
+    assert moving.iterations(config, start) == iterations
+    assert moving.near_enough(config, start) == near
+
+
 @pytest.fixture
 def plan(tmp_path):
     """A plan on a tiny file of images whose map goes on from another, and whose clusters are those of the map."""

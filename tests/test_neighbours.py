@@ -160,3 +160,17 @@ def test_a_map_from_a_wider_graph_is_the_same():
     narrow, wide = (neighbours.search(values, k, "euclidean") for k in (60, 300))
     maps = [stages.project(values, config, graph=lambda k, metric, callback, g=g: g) for g in (narrow, wide)]
     np.testing.assert_array_equal(maps[0].coordinates, maps[1].coordinates)
+
+
+def test_of_a_sample_each_image_lies_on_itself_and_others_between_the_nearest():
+    values = np.arange(40, dtype=np.float32)[:, None]
+    rows, spread = neighbours.sampled(values, 12, "euclidean", seed=3)
+    assert len(set(rows)) == 12 and (np.diff(rows) > 0).all()
+    placed = spread(np.stack([values[rows, 0], -values[rows, 0]], axis=1))
+    assert placed.shape == (40, 2) and placed.dtype == np.float32
+    np.testing.assert_allclose(placed[rows, 0], rows, atol=1e-4)
+    np.testing.assert_allclose(placed[:, 0], -placed[:, 1])
+    other = np.setdiff1d(np.arange(40), rows)[5]
+    near = rows[np.argsort(np.abs(rows - other), kind="stable")[:3]]
+    away = np.abs(near - other)
+    assert placed[other, 0] == pytest.approx((near / away).sum() / (1 / away).sum(), rel=1e-4)

@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
 from core.config import (
     KernelPCAConfig,
-    Metric,
     PCAConfig,
     ProjectionConfig,
     ReductionConfig,
@@ -17,15 +15,13 @@ from core.config import (
     UMAPConfig,
 )
 from core.errors import ConfigError
-from core.neighbours import Graph, search
+from core.neighbours import Find
 from core.progress import Callback, Progress, ignore
 from core.projection.checks import checked
 from core.projection.kernel import kernel_pca
 from core.projection.linear import Components, check_components, components, pca, pca_on, standardize, truncated_svd
-from core.projection.tsne import check_perplexity, tsne
-from core.projection.tsne import width as tsne_width
+from core.projection.tsne import WARM_ITERATIONS, check_perplexity, tsne
 from core.projection.umap_map import check_neighbors, umap
-from core.projection.umap_map import width as umap_width
 
 __all__ = [
     "Components", "Projection", "Reduced", "check_size", "components", "keeps_components", "project", "reduce", "tsne",
@@ -105,15 +101,16 @@ def project(
     config: ProjectionConfig,
     callback: Callback = ignore,
     *,
-    graph: Callable[[int, Metric, Callback], Graph] | None = None,
+    graph: Find | None = None,
     start: np.ndarray | None = None,
+    start_iter: int = WARM_ITERATIONS,
 ) -> Projection:
     """Lay (n, d) out as a map in 2 or 3 dimensions; the same seed gives the same map.
 
     Parameters
     ----------
     graph : gives so many neighbours or more of each image by a metric, where they were found before; it is asked once.
-    start : coordinates of a t-SNE map of the same images, from which t-SNE goes on.
+    start, start_iter : coordinates of a t-SNE map of the same images, from which t-SNE goes on by so many iterations.
 
     Raises
     ------
@@ -123,11 +120,8 @@ def project(
     """
     if config.n_components not in (2, 3):
         raise ConfigError(f"A map has 2 or 3 dimensions; n_components is {config.n_components}.")
-    check_size(config, len(checked(values)))
-    find = partial(search, values) if graph is None else graph
     if isinstance(config, TSNEConfig):
-        known = find(tsne_width(config), config.metric, callback)
-        coordinates, divergence = tsne(values, config, callback, start=start, graph=known)
+        coordinates, divergence = tsne(values, config, callback, start=start, start_iter=start_iter, graph=graph)
         return Projection(coordinates, kl_divergence=divergence)
     if isinstance(config, PCAConfig | KernelPCAConfig):
         name = "PCA" if isinstance(config, PCAConfig) else "Kernel PCA"
@@ -135,7 +129,7 @@ def project(
         found = pca(values, config.n_components) if isinstance(config, PCAConfig) else kernel_pca(values, config)
         callback(Progress(name, 1, 1))
         return Projection(*found)
-    return Projection(umap(values, config, callback, graph=find(umap_width(config), config.metric, callback)))
+    return Projection(umap(values, config, callback, graph=graph))
 
 
 def check_size(config: ProjectionConfig, n: int) -> None:

@@ -1,23 +1,26 @@
 """UMAP: progress and previews between epochs, cancelled by a callback that raises."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 
 from core.config import UMAPConfig
 from core.errors import ConfigError
-from core.neighbours import Graph, search
+from core.neighbours import Find, Graph, known, sampled
 from core.progress import Callback, Progress, ignore, stopwatch
 from core.projection.checks import SMALL_WORK, checked, one_thread_if
 from core.projection.linear import pca
 from core.projection.umap_graph import first_map, spectral, union, weights
 from core.projection.umap_layout import curve, epoch_kernel, generator, tables
 
+# Above, the neighbours take long enough for a map of so many images to be shown first.
+SAMPLE_FROM, SAMPLE = 20_000, 2_000
 _REPORT_EVERY, _PREVIEW_EVERY = 0.1, 0.3  # seconds
 
 
 def umap(
-    values: np.ndarray, config: UMAPConfig, callback: Callback = ignore, *, graph: Graph | None = None
+    values: np.ndarray, config: UMAPConfig, callback: Callback = ignore, *, graph: Graph | Find | None = None
 ) -> np.ndarray:
     """Lay (n, d) out in 1 to 3 dimensions so that the graph of nearest neighbours is kept.
 
@@ -26,7 +29,8 @@ def umap(
 
     Parameters
     ----------
-    graph : `width` neighbours or more by the config's metric, from `core.neighbours.search`, when they are known.
+    graph : `width` neighbours or more by the config's metric, from `core.neighbours.search`, when they are known,
+        or what finds them.
 
     Returns
     -------
@@ -46,15 +50,16 @@ def umap(
     check_neighbors(config.n_neighbors, n)
     epochs = 500 if n <= 10_000 else 200
     k = width(config)
-    if graph is None:
-        graph = search(values, k, config.metric, callback)
-    if len(graph.rows) != n or graph.k < k:
+    if n > SAMPLE_FROM:
+        of_sample(values, config, callback)
+    near = known(graph, values, k, config.metric, callback)
+    if len(near.rows) != n or near.k < k:
         raise ConfigError(
-            f"n_neighbors {k + 1} of {n} images needs {k} others of each; the graph has shape {graph.rows.shape}."
+            f"n_neighbors {k + 1} of {n} images needs {k} others of each; the graph has shape {near.rows.shape}."
         )
     callback(Progress("UMAP", 0, epochs, "epoch"))
     with one_thread_if(n * n * values.shape[1] < SMALL_WORK):
-        edges = union(graph.rows[:, :k], weights(graph.distances[:, :k]))
+        edges = union(near.rows[:, :k], weights(near.distances[:, :k]))
         edges.data[edges.data < edges.data.max() / epochs] = 0  # they would never be drawn
         edges.eliminate_zeros()
         axes = spectral(edges, config.n_components, config.seed)
@@ -83,6 +88,17 @@ def _laid_out(points: np.ndarray, graph: object, config: UMAPConfig, epochs: int
             preview, previewed = {"coordinates": points[:, : config.n_components].copy()}, now  # they go on moving
         callback(Progress("UMAP", number + 1, epochs, "epoch", seconds_left(number + 1), preview=preview))
     return points[:, : config.n_components].copy()
+
+
+def of_sample(values: np.ndarray, config: UMAPConfig, callback: Callback) -> None:
+    """Show (n, d) laid out by a map of `SAMPLE` random images, while nothing else is there; the map itself knows none of it."""
+    rows, spread = sampled(values, SAMPLE, config.metric, config.seed)
+
+    def report(progress: Progress) -> None:
+        preview = progress.preview and {"coordinates": spread(np.asarray(progress.preview["coordinates"]))}
+        callback(replace(progress, stage="UMAP of a sample", preview=preview))
+
+    umap(values[rows], config, report)
 
 
 def check_neighbors(n_neighbors: int, n: int) -> None:
