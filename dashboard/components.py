@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from core.errors import ExplorerError
 from core.jobs import Job
 from core.quality import EXPLANATIONS, TITLES, Scores, text
-from dashboard import results
+from dashboard import server
 
 POLL_SECONDS = 0.5
 _STYLE = """<style>
@@ -93,7 +93,7 @@ def job_progress(job: Job) -> None:
     bar, button = st.columns([8, 1], vertical_alignment="bottom")
     bar.progress(fraction, text=plain(text))
     if button.button("Stop", key=f"stop.{job.id}", icon=":material/stop_circle:", width="stretch"):
-        results.jobs().cancel(job.id)
+        server.jobs().cancel(job.id)
 
 
 def job_ended(job: Job, again: str = "Try again") -> None:
@@ -104,7 +104,7 @@ def job_ended(job: Job, again: str = "Try again") -> None:
     else:
         text.info("Stopped before it was complete.", icon=":material/stop_circle:")
     if button.button(again, key=f"again.{job.id}", width="stretch"):
-        results.jobs().forget(job.id)
+        server.jobs().forget(job.id)
         st.rerun()
 
 
@@ -112,7 +112,7 @@ def watch(job: Job) -> None:
     """Show a job's progress until it ends; then the whole page runs again."""
 
     def poll() -> None:
-        now = results.jobs().get(job.id)
+        now = server.jobs().get(job.id)
         if now is None or not now.active:
             st.rerun()
         else:

@@ -8,12 +8,12 @@ import streamlit as st
 
 from core.jobs import Job
 from core.models import Epoch
-from dashboard import components, results, state
+from dashboard import components, server, state
 
 
 def watch(name: str, polling: bool) -> None:
     """Show a training job: its progress, its losses, and what the model makes of some images."""
-    job = results.jobs().get(name)
+    job = server.jobs().get(name)
     if job is None or (polling and not job.active):
         st.rerun()
         return

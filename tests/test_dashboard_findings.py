@@ -19,23 +19,23 @@ from core.neighbours import GraphConfig
 from core.plans import Plan, TrainSpec
 from core.review_log import log_path
 from core.spreading import SpreadConfig
+from dashboard import server
 
 pytestmark = pytest.mark.xdist_group("dashboard")
 
 
 def results_of(path):
     """The results that the page shows, with the review of their images as it is now."""
-    from dashboard import results, reviewing
+    from dashboard import reviewing
 
     spec = TrainSpec(AutoencoderConfig(4, 4), TrainingConfig(epochs=1, batch_size=8))
-    made = pipeline.run(results.store(), Plan(ArraySource(str(path)), spec), "latents")
+    made = pipeline.run(server.store(), Plan(ArraySource(str(path)), spec), "latents")
     return reviewing.attached(made)
 
 
 def value_of(path, config):
-    from dashboard import results
 
-    return analyses.of_results(results.store(), results_of(path), config).value
+    return analyses.of_results(server.store(), results_of(path), config).value
 
 
 def review_of(path):
@@ -171,9 +171,8 @@ def test_junk_that_leaves_none_of_a_group_is_never_proposed(tmp_path):
 def test_a_card_says_what_core_says_and_names_reach_legend_table_and_predictions(tmp_path):
     path = planted(tmp_path)
     at = page_of(path, "Cluster cards")
-    from dashboard import results
 
-    shown = pipeline.run(results.store(), plan_of(at, path), "clustering")
+    shown = pipeline.run(server.store(), plan_of(at, path), "clustering")
     labels, encoded = shown.clustering.value.labels, shown.latents.value
     card = cluster_card(0, labels, encoded.latents, encoded.latents, errors=encoded.errors)
     told = next(item.value for item in at.markdown if item.value.startswith("**cluster 0**"))
@@ -218,9 +217,9 @@ def plan_of(at, path):
 
 
 def results_of_page(at, path):
-    from dashboard import results, reviewing
+    from dashboard import reviewing
 
-    look = pipeline.run(results.store(), plan_of(at, path), "clustering")
+    look = pipeline.run(server.store(), plan_of(at, path), "clustering")
     return reviewing.attached(look)
 
 
