@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from core.errors import ExplorerError
 from core.jobs import Job
 from core.quality import EXPLANATIONS, TITLES, Scores, text
-from dashboard import server
+from dashboard import server, state
 
 POLL_SECONDS = 0.5
 _STYLE = """<style>
@@ -57,6 +57,16 @@ def workbench() -> tuple[DeltaGenerator, DeltaGenerator]:
 def control_line() -> DeltaGenerator:
     """Return a place for a panel's controls: side by side, in as many lines as the panel's width asks for."""
     return st.container(horizontal=True, vertical_alignment="bottom", gap="small")
+
+
+def page_of(place: DeltaGenerator, name: str, count: int, size: int) -> slice:
+    """Choose a page of `count` items and return which of them it holds; with one page there is nothing to choose."""
+    pages = max(1, -(-count // size))
+    key = state.bounded(name, 1, 1, pages)
+    page = 1
+    if pages > 1:
+        page = place.number_input(f"Page, 1 to {pages:,}", 1, pages, key=key, width=130)
+    return slice((page - 1) * size, min(page * size, count))
 
 
 def problem(error: ExplorerError) -> None:

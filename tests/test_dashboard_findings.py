@@ -8,7 +8,7 @@ from made_up import COPIES, NEAR, ODD, planted
 from test_dashboard import fresh, press, select, texts  # noqa: F401  fresh is a fixture
 from test_dashboard_clusters import drawn, frame, mapped, opened, unlabelled
 
-from core import analyses, corrections, duplicates, outliers, pipeline, spreading, tables
+from core import analyses, corrections, duplicates, findings, outliers, pipeline, spreading, tables
 from core.cluster_cards import cluster_card
 from core.config import AutoencoderConfig, TrainingConfig
 from core.corrections import current_in
@@ -85,8 +85,6 @@ def test_outliers_are_ranked_fenced_selected_and_marked_as_core_says(tmp_path):
 
 
 def test_the_other_measure_another_k_and_the_score_as_a_colour(tmp_path):
-    from dashboard.panels.outliers import scores_table
-
     path = planted(tmp_path)
     at = page_of(path, "Outliers")
     select(at, "Isolated by").select("lof").run()
@@ -94,12 +92,13 @@ def test_the_other_measure_another_k_and_the_score_as_a_colour(tmp_path):
     found = outliers.isolation(value_of(path, GraphConfig()).first(5))
     beyond = int((found.lof > outliers.fence(found.lof)).sum())
     assert f"{beyond} of 40 images lie beyond the fence" in texts(at)
-    table = scores_table(results_of(path), found, "lof")
-    assert table["local outlier factor"].is_monotonic_decreasing and list(table["row"]) == list(
-        outliers.ranked(found.lof)
-    )
-    np.testing.assert_array_equal(table["mean distance"], found.knn_distance[table["row"]])
-    assert table["local outlier factor: beyond the fence"].sum() == beyond
+    shown = results_of(path)
+    table = findings.outlying(shown, found, True, "lof", every=True)
+    order = outliers.ranked(found.lof)
+    assert table["local outlier factor"].is_monotonic_decreasing
+    assert list(table["id"]) == [shown.images.value.ids[row] for row in order]
+    np.testing.assert_array_equal(table["neighbour distance"], found.knn_distance[order])
+    assert table["far by local outlier factor"].sum() == beyond
     press(at, "outliers.color")
     assert select(at, "Colour by").value == "Isolation" and not at.exception
     at.session_state["set.panel"] = "Table"
