@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -23,9 +23,11 @@ from core.progress import Callback, ignore
 from core.stages import clustered, coordinates_of
 from core.store import Store
 from core.suspects import Suspects, SuspectWeights, rank
+from core.suspects_table import cluster_texts
 from core.sweep import Sweep, SweepConfig
 
 NEAREST = 20  # neighbours by which an image is isolated
+OutlierScore = Literal["knn", "lof"]
 SHOWN = 5  # closest and farthest images that a cluster's row names
 
 
@@ -93,13 +95,26 @@ def disputed(ranked: Suspects) -> np.ndarray:
     return order[other[order]]
 
 
-def outlying(results: Results, isolation: Isolation, labelled: bool) -> pd.DataFrame:
-    """Return the images that are far out by `outliers.fence` of either score, by falling distance to their neighbours."""
+def outlying(
+    results: Results, isolation: Isolation, labelled: bool, by: OutlierScore = "knn", every: bool = False
+) -> pd.DataFrame:
+    """Return the images that are far out by `outliers.fence` of either score, by falling distance to their neighbours.
+
+    Parameters
+    ----------
+    by : "lof" orders them by falling local outlier factor. every : all images, far out or not.
+    """
     scores = {"neighbour distance": isolation.knn_distance, "local outlier factor": isolation.lof}
     beyond = {name: values > outliers.fence(values) for name, values in scores.items()}
-    rows = outliers.ranked(isolation.knn_distance)
-    rows = rows[np.any(list(beyond.values()), axis=0)[rows]]
-    values = _named(results, rows, labelled)
+    rows = outliers.ranked(isolation.lof if by == "lof" else isolation.knn_distance)
+    if not every:
+        rows = rows[np.any(list(beyond.values()), axis=0)[rows]]
+    images = results.images.value
+    values: dict[str, Any] = {"id": [images.ids[row] for row in rows]}
+    if labelled and images.y is not None:
+        values["label"] = np.asarray([*images.classes, ""], dtype=object)[images.y[rows]]  # -1 finds the last
+    if results.clustering is not None:
+        values["cluster"] = cluster_texts(results, results.clustering.value.labels[rows])
     values |= {name: found[rows] for name, found in scores.items()}
     values |= {f"far by {name}": found[rows] for name, found in beyond.items()}
     return pd.DataFrame(values)
@@ -128,7 +143,7 @@ def matrix(results: Results, found: Agreement) -> pd.DataFrame:
     """
     k, classes = len(found.counts) - 1, results.images.value.classes
     order = arrange(found, limit=max(k, len(classes)))
-    values: dict[str, object] = {"cluster": _clusters(results, np.where(order.rows < k, order.rows, -1))}
+    values: dict[str, object] = {"cluster": cluster_texts(results, np.where(order.rows < k, order.rows, -1))}
     names = _given_names(results)
     if any(names):
         values["name"] = np.asarray([*names, ""], dtype=object)[order.rows]
@@ -198,23 +213,6 @@ def _mix(card: ClusterCard, classes: Sequence[str]) -> str:
     if card.unlabelled:
         mix[_free(MISSING, mix)] = card.unlabelled
     return json.dumps(mix, ensure_ascii=False)
-
-
-def _named(results: Results, rows: np.ndarray, labelled: bool) -> dict[str, Any]:
-    images = results.images.value
-    values: dict[str, Any] = {"id": [images.ids[row] for row in rows]}
-    if labelled and images.y is not None:
-        values["label"] = _labels(results, images.y[rows])
-    values["cluster"] = _clusters(results, some(results.clustering).value.labels[rows])
-    return values
-
-
-def _labels(results: Results, codes: np.ndarray) -> np.ndarray:
-    return np.asarray([*results.images.value.classes, ""], dtype=object)[codes]  # -1 finds the last
-
-
-def _clusters(results: Results, numbers: np.ndarray, none: str = NOISE_NAME) -> np.ndarray:
-    return np.asarray([*map(str, range(some(results.clustering).value.k)), none], dtype=object)[numbers]
 
 
 def _given_names(results: Results) -> tuple[str, ...]:

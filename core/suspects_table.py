@@ -25,7 +25,7 @@ def suspects(results: Results, found: Suspects, rows: np.ndarray | None = None) 
     if found.evidence.of == "label":
         values["label"] = group_texts(results, found, found.evidence.groups[rows])
     if results.clustering is not None:
-        values["cluster"] = cluster_texts(results, some(results.clustering).value.labels[rows], NOISE_NAME)
+        values["cluster"] = cluster_texts(results, some(results.clustering).value.labels[rows])
     values["suggested"] = group_texts(results, found, found.suggested[rows])
     values["score"] = found.score[rows]
     values |= {name: found.evidence.parts[name][rows] for name in PARTS if name in found.evidence.parts}
@@ -44,6 +44,6 @@ def group_texts(results: Results, found: Suspects, groups: np.ndarray) -> np.nda
     return np.asarray([*group_names(results, found), ""], dtype=object)[groups]  # -1 finds the last
 
 
-def cluster_texts(results: Results, labels: np.ndarray, noise: str) -> np.ndarray:
-    """Return the number of each of some clusters as text (m,)."""
+def cluster_texts(results: Results, labels: np.ndarray, noise: str = NOISE_NAME) -> np.ndarray:
+    """Return the number of each of some clusters as text (m,), `noise` for -1."""
     return np.asarray([*map(str, range(some(results.clustering).value.k)), noise], dtype=object)[labels]

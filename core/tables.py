@@ -208,9 +208,9 @@ def _named(names: tuple[str, ...], codes: np.ndarray) -> np.ndarray:
     return np.asarray([*names, ""], dtype=object)[codes]  # -1 finds the last
 
 
-def _flags(values: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """Return true and false, and nothing where there is no label."""
-    return values if there.all() else np.where(there, values.astype(object), "")
+def _flags(values: np.ndarray, there: np.ndarray) -> np.ndarray | pd.arrays.BooleanArray:
+    """Return true and false, and nothing where there is no label: a column of one type for Parquet and the page's table."""
+    return values if there.all() else pd.arrays.BooleanArray(values.astype(bool), ~there)
 
 
 def _distinct(names: tuple[str, ...]) -> list[str]:

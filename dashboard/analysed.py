@@ -14,7 +14,7 @@ from core.config import AnalysisConfig
 from core.jobs import Job
 from core.plans import Plan, Results
 from core.progress import Cancelled
-from dashboard import components, results
+from dashboard import components, results, server
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Analysed:
 def look(shown: Results, config: AnalysisConfig) -> Analysed:
     """Find an analysis of what is shown; nothing is made."""
     stage, key = analyses.analysis_of(config).stage, analyses.key(shown, config)
-    if results.store().has(stage, key):
+    if server.store().has(stage, key):
         try:
             return Analysed(_kept(stage, key, shown, config))
         except Cancelled:  # damaged; the store has dropped it
@@ -38,7 +38,7 @@ def look(shown: Results, config: AnalysisConfig) -> Analysed:
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _kept(stage: str, key: str, _shown: Results, _config: AnalysisConfig) -> Any:
-    found = analyses.found(results.store(), _shown, _config)
+    found = analyses.found(server.store(), _shown, _config)
     if found is None:
         raise Cancelled
     return found.value
@@ -46,7 +46,7 @@ def _kept(stage: str, key: str, _shown: Results, _config: AnalysisConfig) -> Any
 
 def job_of(shown: Results, config: AnalysisConfig) -> Job | None:
     """Return the job that makes an analysis, as it is now, or None."""
-    return results.job_for(_plan(shown), config)
+    return server.job_for(_plan(shown), config)
 
 
 def value_of(shown: Results, config: AnalysisConfig, button: str | None = None) -> Any | None:
@@ -60,14 +60,14 @@ def value_of(shown: Results, config: AnalysisConfig, button: str | None = None) 
     if there.value is not None:
         return there.value
     if button is None and there.seconds <= results.LIVE_SECONDS:
-        return analyses.of_results(results.store(), shown, config).value
+        return analyses.of_results(server.store(), shown, config).value
     job = job_of(shown, config)
     if job is not None and job.active:
         components.watch(job)
     elif job is not None and job.state != "done":
         components.job_ended(job)
     elif job is None and button is None:
-        components.watch(results.jobs().start(_plan(shown), config))
+        components.watch(server.jobs().start(_plan(shown), config))
     else:  # not asked for yet; or made, but of a map that was still forming, or dropped from the store since
         _offer(shown, config, button or "Make it again", there.seconds)
     return None
@@ -87,7 +87,7 @@ def _offer(shown: Results, config: AnalysisConfig, button: str, seconds: float) 
 
 
 def _start(shown: Results, config: AnalysisConfig) -> None:
-    results.jobs().start(_plan(shown), config)
+    server.jobs().start(_plan(shown), config)
 
 
 def _plan(shown: Results) -> Plan:

@@ -16,7 +16,7 @@ from core.errors import ExplorerError
 from core.figures import MapSpec, Number
 from core.plans import ModelRef, Plan, Results, some
 from core.selection import Pick
-from dashboard import components, results, state
+from dashboard import components, results, server, state
 from dashboard.scatter import scatter
 from dashboard.sidebar.maps import MAPS
 
@@ -71,9 +71,9 @@ def found(chosen: tuple[tuple[Plan, str], ...], shown: Results) -> list[Other]:
             if (
                 look.missing is not None
                 and look.seconds <= results.LIVE_SECONDS
-                and results.job_for(plan, look.missing) is None
+                and server.job_for(plan, look.missing) is None
             ):
-                results.jobs().start(plan, look.missing)
+                server.jobs().start(plan, look.missing)
             continue
         projection = some(look.results.projection)
         value = replace(projection.value, coordinates=aligned(main, projection.value.coordinates))
@@ -199,11 +199,11 @@ def _missing(plan: Plan) -> None:
     look = results.look(plan)
     if look.missing is None:
         st.rerun()
-    job = results.job_for(plan, look.missing)
+    job = server.job_for(plan, look.missing)
     if job is not None and job.active:
         components.watch(job)
     elif job is not None and job.state in ("failed", "cancelled"):
         components.job_ended(job)
     elif st.button(f"Make it (about {components.duration(look.seconds)})", key=f"make.{plan!r:.200}"):
-        results.jobs().start(plan, look.missing)
+        server.jobs().start(plan, look.missing)
         st.rerun()

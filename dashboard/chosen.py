@@ -10,7 +10,7 @@ from core.errors import ConfigError
 from core.images import ImageSet
 from core.selection import Mode, combined, packed, unpacked
 from core.store import key_of
-from dashboard import results, state
+from dashboard import server, state
 from dashboard.state import History, Step
 
 STAGE = "selection"
@@ -116,9 +116,9 @@ def _keep(found: ImageSet, step: Step) -> None:
     if step.scope is not None:
         arrays["scope"] = np.frombuffer(step.scope, np.uint8)
     key = key_of(2, found.fingerprint, step.bits.hex(), "" if step.scope is None else step.scope.hex())
-    if not results.store().has(STAGE, key):
+    if not server.store().has(STAGE, key):
         info = {"images": found.fingerprint, "n": len(found), "selected": int(selected.sum())}
-        results.store().put(STAGE, key, arrays, info, 0.0)
+        server.store().put(STAGE, key, arrays, info, 0.0)
     state.change_address(ADDRESS, key)
 
 
@@ -128,7 +128,7 @@ def _recalled(found: ImageSet) -> Step:
     key = state.address(ADDRESS)
     if key is None or len(key) > 64 or not key.isalnum():
         return nothing
-    entry = results.store().get(STAGE, key)
+    entry = server.store().get(STAGE, key)
     if entry is None or entry.info.get("images") != found.fingerprint:
         return nothing
     try:

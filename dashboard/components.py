@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from core.errors import ExplorerError
 from core.jobs import Job
 from core.quality import EXPLANATIONS, TITLES, Scores, text
-from dashboard import results
+from dashboard import server, state
 
 POLL_SECONDS = 0.5
 _STYLE = """<style>
@@ -59,6 +59,16 @@ def control_line() -> DeltaGenerator:
     return st.container(horizontal=True, vertical_alignment="bottom", gap="small")
 
 
+def page_of(place: DeltaGenerator, name: str, count: int, size: int) -> slice:
+    """Choose a page of `count` items and return which of them it holds; with one page there is nothing to choose."""
+    pages = max(1, -(-count // size))
+    key = state.bounded(name, 1, 1, pages)
+    page = 1
+    if pages > 1:
+        page = place.number_input(f"Page, 1 to {pages:,}", 1, pages, key=key, width=130)
+    return slice((page - 1) * size, min(page * size, count))
+
+
 def problem(error: ExplorerError) -> None:
     """Show an error that the user can do something about."""
     st.error(plain(str(error)), icon=":material/error:")
@@ -93,7 +103,7 @@ def job_progress(job: Job) -> None:
     bar, button = st.columns([8, 1], vertical_alignment="bottom")
     bar.progress(fraction, text=plain(text))
     if button.button("Stop", key=f"stop.{job.id}", icon=":material/stop_circle:", width="stretch"):
-        results.jobs().cancel(job.id)
+        server.jobs().cancel(job.id)
 
 
 def job_ended(job: Job, again: str = "Try again") -> None:
@@ -104,7 +114,7 @@ def job_ended(job: Job, again: str = "Try again") -> None:
     else:
         text.info("Stopped before it was complete.", icon=":material/stop_circle:")
     if button.button(again, key=f"again.{job.id}", width="stretch"):
-        results.jobs().forget(job.id)
+        server.jobs().forget(job.id)
         st.rerun()
 
 
@@ -112,7 +122,7 @@ def watch(job: Job) -> None:
     """Show a job's progress until it ends; then the whole page runs again."""
 
     def poll() -> None:
-        now = results.jobs().get(job.id)
+        now = server.jobs().get(job.id)
         if now is None or not now.active:
             st.rerun()
         else:

@@ -19,10 +19,10 @@ from dashboard import chosen, state
 
 PAGE = 200  # lines of the queue
 SKIP = KINDS.index("skip")
-TODO, ALL, DECIDED, SKIPPED, DISPUTED, SELECTED = FILTERS = (
+UNDECIDED, ALL, DECIDED, SKIPPED, DISPUTED, SELECTED = FILTERS = (
     "not decided", "all", "decided", "skipped", "disputed", "selected",
 )  # fmt: skip
-OPEN = (TODO, ALL, SELECTED)  # filters whose next image is the next that nobody has decided on
+OPEN = (UNDECIDED, ALL, SELECTED)  # filters whose next image is the next that nobody has decided on
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,7 @@ def desk(shown: Results, evidence: Evidence, show: str) -> Desk:
     codes, disputed, standing = _standing(f"{images.fingerprint} {review.cursor} {key}", len(images), review, key)
     selected, there = chosen.mask(images), chosen.scope(images)
     passes = {
-        TODO: codes < 0,
+        UNDECIDED: codes < 0,
         ALL: there,
         DECIDED: (codes >= 0) & (codes != SKIP),
         SKIPPED: codes == SKIP,
@@ -147,7 +147,7 @@ def current(at: Desk) -> int | None:
 def _next(at: Desk, place: int) -> int | None:
     """Return the first image of the queue behind a place in the ranking, else the first one at all."""
     waiting = at.queue[at.codes[at.queue] < 0] if at.show in OPEN else at.queue
-    if not len(waiting) and at.show != TODO:
+    if not len(waiting) and at.show != UNDECIDED:
         waiting = at.queue
     if not len(waiting):
         return None

@@ -1,20 +1,24 @@
-"""Columns, table and map of results, kept while these are the same objects, as every interaction asks for them anew.
+"""Columns, table, map, pictures and numbers of results, kept while these are the same objects.
 
-A stage that was found once is one object for as long as `dashboard.results` keeps it, so its identity stands for it. What is
-kept holds these objects as well: no other one can get their identities meanwhile.
+Every interaction asks for them anew. A stage that was found once is one object for as long as `dashboard.results` keeps it,
+so its identity stands for it. What is kept holds these objects as well: no other one can get their identities meanwhile.
 """
 
 import hashlib
+import threading
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core import report, tables
+from core import report, sheets, tables
 from core.figures import Column, MapSpec
 from core.plans import Results
+from core.quality import Scores
 from core.selection import matching
 from dashboard.histograms import Bars, bars
 
@@ -110,3 +114,32 @@ def _identities(parts: tuple[object, ...]) -> tuple[int, ...]:
 
 def _told(value: Any) -> Any:
     return hashlib.blake2b(value.tobytes()).hexdigest() if isinstance(value, np.ndarray) else value
+
+
+def sheets_of(shown: Results) -> Path:
+    """Return a folder of sprite sheets of the images, beside their reconstructions when there are any."""
+    encoded = shown.latents
+    return _sheets(shown.images.key if encoded is None else encoded.key, shown)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _sheets(key: str, _shown: Results) -> Path:
+    folder = Path(mkdtemp(prefix="embedding-explorer-sheets-"))
+    reconstructions = None if _shown.latents is None else _shown.latents.value.reconstructions
+    # In a thread, as many images take long; the browser asks again for a sheet that is not there yet.
+    pages = threading.Thread(
+        target=sheets.write_pages, args=(_shown.images.value.x, reconstructions, folder), daemon=True
+    )
+    pages.start()
+    return folder
+
+
+def scores(shown: Results) -> Scores:
+    """Return the numbers beside the map."""
+    keys = [getattr(shown, stage).key for stage in ("latents", "projection", "clustering") if getattr(shown, stage)]
+    return _scores(" ".join(keys), shown)
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def _scores(key: str, _shown: Results) -> Scores:
+    return report.scores(_shown)

@@ -8,12 +8,12 @@ import streamlit as st
 
 from core.jobs import Job
 from core.models import Epoch
-from dashboard import components, results, state
+from dashboard import components, server, state
 
 
 def watch(name: str, polling: bool) -> None:
     """Show a training job: its progress, its losses, and what the model makes of some images."""
-    job = results.jobs().get(name)
+    job = server.jobs().get(name)
     if job is None or (polling and not job.active):
         st.rerun()
         return
@@ -37,7 +37,7 @@ def watch(name: str, polling: bool) -> None:
 def _outcome(job: Job) -> str:
     epochs = len((job.preview or {}).get("history", ()))  # type: ignore[arg-type]
     how = "Stopped" if job.state == "cancelled" else "Trained"
-    return f"{how} after {epochs} epochs, {components.duration(job.seconds)}. Keep it under a name in the list of models."
+    return f"{how} after {epochs} epoch{'' if epochs == 1 else 's'}, {components.duration(job.seconds)}. Keep it under a name in the list of models."
 
 
 def _curves(history: Sequence[Epoch]) -> None:

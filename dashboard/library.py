@@ -14,7 +14,7 @@ from core.images import ImageSet
 from core.models import TrainedModel
 from core.plans import KeptModel, ModelRef, TrainSpec, shape_text
 from core.stages import read_model
-from dashboard import components, offers, results, state
+from dashboard import components, inputs, offers, state
 
 
 def show(found: ImageSet | None) -> None:
@@ -56,7 +56,7 @@ def _trained(found: ImageSet | None) -> None:
     ref = st.selectbox(
         "Model", refs, format_func=lambda item: texts.get(item, ""), key=state.setting("library.model", refs[0], refs)
     )
-    staged = results.model(ref, found)
+    staged = inputs.model(ref, found)
     if staged is None or not isinstance(model := staged.value, TrainedModel):
         return
     st.caption(components.plain(describe(model)))

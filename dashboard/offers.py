@@ -22,7 +22,8 @@ from core.plans import (
     TrainedClassifier,
     TrainSpec,
 )
-from dashboard.results import model_stamp, store
+from dashboard.inputs import model_stamp
+from dashboard.server import store
 
 ALLOWED = "EMBEDDING_EXPLORER_CLASSIFIERS"
 

@@ -12,7 +12,7 @@ from core.errors import ConfigError, DataError
 from core.jobs import Job
 from core.plans import Plan, Results, StageName
 from core.projection import Projection
-from dashboard import components, results, state
+from dashboard import components, results, server, state
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,11 @@ def find(plan: Plan) -> Scene | None:
 
 def _make(plan: Plan, upto: StageName) -> None:
     """Start, watch or report the job of a stage that is made without being asked."""
-    job = results.job_for(plan, upto)
+    job = server.job_for(plan, upto)
     if job is not None and job.state in ("failed", "cancelled"):
         components.job_ended(job)
     else:
-        components.watch(results.jobs().start(plan, upto))
+        components.watch(server.jobs().start(plan, upto))
 
 
 def _complete(plan: Plan) -> Results | None:
@@ -79,10 +79,10 @@ def job_of(scene: Scene) -> Job | None:
     """Return the job of the stage that is missing; quick ones start by themselves."""
     if scene.missing is None:
         return None
-    job = results.job_for(scene.plan, scene.missing)
+    job = server.job_for(scene.plan, scene.missing)
     limit = {"projection": results.LIVE_SECONDS, "clustering": results.ASK_SECONDS}.get(scene.missing, math.inf)
     if job is None and scene.seconds <= limit:
-        return results.jobs().start(scene.plan, scene.missing)
+        return server.jobs().start(scene.plan, scene.missing)
     return job
 
 
@@ -107,7 +107,7 @@ def pending(scene: Scene, job: Job | None) -> Results:
             icon=":material/hourglass_empty:",
         )
         if button.button("Run", type="primary", icon=":material/play_arrow:", width="stretch", key="run"):
-            results.jobs().start(scene.plan, scene.missing or "projection")
+            server.jobs().start(scene.plan, scene.missing or "projection")
             st.rerun()
         return scene.shown
     if job.state == "done":

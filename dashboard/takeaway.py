@@ -10,7 +10,7 @@ import streamlit as st
 from core import illustrations, pictures, report, runs, tables
 from core.models import TrainedModel
 from core.plans import Plan, Results, some
-from dashboard import chosen, results, reviewing, state
+from dashboard import chosen, reviewing, server, state
 from dashboard.sidebar.display import Display
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def compare(plan: Plan, shown: Results, recipe: str) -> None:
         name = st.text_input("Name of this run", key=state.setting("compare.name", ""), placeholder=recipe)
         if st.button("Add", key="compare.add", type="primary"):
             with st.spinner("Scoring…"):
-                runs.remember(results.store(), plan, name.strip()[:60] or recipe, runs.metrics(recipe, shown))
+                runs.remember(server.store(), plan, name.strip()[:60] or recipe, runs.metrics(recipe, shown))
             st.success("Added. The Compare page shows it beside other runs.")
 
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import results
+from dashboard import server
 
 STAGE, KEY = "seen", "welcome"
 TEXT = """
@@ -22,13 +22,13 @@ Everything stays on this computer.
 
 def show() -> None:
     """Open the explanation on the first visit to this store; a second one does not see it."""
-    if not results.store().has(STAGE, KEY):
+    if not server.store().has(STAGE, KEY):
         _dialog()
 
 
 def dismiss() -> None:
     """Do not show it again."""
-    results.store().put(STAGE, KEY, {}, {}, 0.0)
+    server.store().put(STAGE, KEY, {}, {}, 0.0)
 
 
 @st.dialog("Welcome to Embedding Explorer", width="large", on_dismiss=dismiss)

@@ -16,9 +16,9 @@ from dashboard import (
     components,
     drawn,
     further,
-    results,
     reviewing,
     scenes,
+    server,
     sessions,
     state,
     takeaway,
@@ -60,7 +60,7 @@ PANELS: Mapping[str, Callable[[Results], None]] = {
 
 def show(scene: Scene, drawing: display.Display, job_name: str | None) -> None:
     """Draw progress, map and selection; runs alone while a job is polled and after a selection."""
-    job = results.jobs().get(job_name) if job_name is not None else None
+    job = server.jobs().get(job_name) if job_name is not None else None
     shown = scene.shown
     if scene.missing is not None:
         shown = scenes.pending(scene, job)
@@ -98,7 +98,7 @@ def show(scene: Scene, drawing: display.Display, job_name: str | None) -> None:
         chosen.pick(images, picked(drawn, on.coordinates, on.rows, on.groups), drawn.mode)
 
     options: dict[str, Any] = {
-        "sheets": results.sheets_of(shown), "selected": chosen.mask(images), "mode": toolbar.mode(),
+        "sheets": drawn.sheets_of(shown), "selected": chosen.mask(images), "mode": toolbar.mode(),
         "radius": toolbar.radius(), "turn": state.turn(),
     }  # fmt: skip
     maps_place, panels_place = components.workbench()

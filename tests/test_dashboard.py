@@ -8,6 +8,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from dashboard import inputs, server
+
 APP = Path(__file__).parents[1] / "dashboard" / "app.py"
 TIMEOUT = 120
 
@@ -22,9 +24,8 @@ def fresh(tmp_path, monkeypatch):
     st.cache_resource.clear()
     st.cache_data.clear()
     yield
-    from dashboard import results
 
-    results.jobs().close()
+    server.jobs().close()
     st.cache_resource.clear()
     st.cache_data.clear()
 
@@ -93,7 +94,7 @@ def cut_short(store):
             path.write_bytes(path.read_bytes()[:-8])
     from dashboard import results
 
-    for cached in (results._images, results._latents, results._reduced, results._projection, results._clustering):
+    for cached in (inputs._images, results._latents, results._reduced, results._projection, results._clustering):
         cached.clear()
 
 
@@ -117,12 +118,11 @@ def metric(at, label):
 
 def test_first_page_opens_on_the_finished_map_of_the_digits_without_a_job():
     at = AppTest.from_file(str(APP), default_timeout=TIMEOUT).run()
-    from dashboard import results
 
     assert not at.exception and not at.error
     assert metric(at, "Images") == "5,000"
     assert metric(at, "Clusters") == "10"
-    assert results.jobs().all() == []
+    assert server.jobs().all() == []
     assert "computed" not in " ".join(item.value for item in at.sidebar.caption)
     assert "found in the store" in " ".join(item.value for item in at.sidebar.caption)
 
@@ -242,9 +242,8 @@ def test_the_train_page_without_images_says_what_to_do():
 def test_clearing_the_store_forgets_results_and_keeps_the_shipped_ones():
     at = page().run()
     next(item for item in at.sidebar.slider if item.label.startswith("k ")).set_value(4).run()
-    from dashboard import results
 
-    assert results.store().size() > 0
+    assert server.store().size() > 0
     next(item for item in at.sidebar.button if item.label == "Clear store").click().run()
     assert metric(at, "Clusters") == "4"  # made again at once
     assert not at.exception and not at.error
@@ -382,7 +381,6 @@ def select(at, label):
 
 def test_a_recipe_is_one_choice_that_trains_on_one_part_and_maps_another(tmp_path):
     from core.config import KMeansConfig
-    from dashboard import results
 
     at = page().run()
     at.session_state["set.recipe.epochs.conv-mnist"] = 1
@@ -395,15 +393,15 @@ def test_a_recipe_is_one_choice_that_trains_on_one_part_and_maps_another(tmp_pat
     settled(at, lambda at: metric(at, "Images") or at.error)
     assert metric(at, "Images") == "30"
     assert select(at, "Part").value == "test"
-    (entry,) = results.store().entries("model")
+    (entry,) = server.store().entries("model")
     assert entry["info"]["history"][0]["validation_loss"] > 0
     assert entry["info"]["training"]["epochs"] == 1
-    job = max(results.jobs().all(), key=lambda job: job.submitted)
+    job = max(server.jobs().all(), key=lambda job: job.submitted)
     assert job.plan.cluster.on == "latents" and isinstance(job.plan.cluster.method, KMeansConfig)
-    assert len(results.images(job.plan.model.data).value) == 40
+    assert len(inputs.images(job.plan.model.data).value) == 40
     select(at, "Part").select("train").run()
     settled(at, lambda at: metric(at, "Images") == "40" or at.error)
-    assert len(list(results.store().entries("model"))) == 1, "the same model places the other part"
+    assert len(list(server.store().entries("model"))) == 1, "the same model places the other part"
 
 
 def test_some_classes_and_a_limit_are_another_set_of_images(tmp_path):
@@ -518,9 +516,8 @@ def test_groups_and_numbers_select_and_add():
     low = next(item for item in at.number_input if item.label == "from")
     low.set_value(0.02).run()
     press(at, "pick.values")
-    from dashboard import results
 
-    (errors,) = [entry for entry in [results.store().get("latents", key) for key in latents_keys()] if entry]
+    (errors,) = [entry for entry in [server.store().get("latents", key) for key in latents_keys()] if entry]
     labels = np.load(Path(__file__).parents[1] / "assets" / "digits" / "images.npz")["y"]
     expected = int((np.isin(labels, (3, 5)) | (errors.arrays["errors"] >= 0.02)).sum())
     assert f"{expected:,} of 5,000 selected" in texts(at)
@@ -540,9 +537,8 @@ def test_the_table_sorts_all_rows_not_only_those_of_a_page():
     next(item for item in at.toggle if item.label == "Largest first").set_value(True).run()
     (frame,) = [item.value for item in at.dataframe if "error" in item.value]
     assert len(frame) == 500 and frame["error"].is_monotonic_decreasing
-    from dashboard import results
 
-    errors = results.store().get("latents", latents_keys()[0]).arrays["errors"]
+    errors = server.store().get("latents", latents_keys()[0]).arrays["errors"]
     np.testing.assert_allclose(frame["error"], np.sort(errors)[::-1][:500])
     assert "Rows 1 to 500 of 5,000 images." in texts(at)
 
@@ -766,7 +762,7 @@ def test_clusters_that_take_long_are_asked_for_and_say_how_long(monkeypatch):
     at.run()
     assert not at.exception and not at.error
     assert "Gaussian mixture with these settings takes about" in at.info[0].value
-    assert results.jobs().all() == []
+    assert server.jobs().all() == []
     next(item for item in at.button if item.label == "Run").click().run()
     settled(
         at, lambda at: any(box.label == "Colour by" and "Cluster probability" in box.options for box in at.selectbox)

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from test_dashboard import choose, fresh, metric, page, press, settled, texts, tiny  # noqa: F401  fresh is a fixture
 
+from dashboard import server
+
 pytestmark = pytest.mark.xdist_group("dashboard")
 
 
@@ -36,11 +38,11 @@ def mapped(at, path):
     from core.config import AutoencoderConfig, TrainingConfig
     from core.images import ArraySource
     from core.plans import Plan, TrainSpec
-    from dashboard import results, state
+    from dashboard import state
 
     spec = TrainSpec(AutoencoderConfig(4, 4), TrainingConfig(epochs=1, batch_size=8))
     plan = Plan(ArraySource(str(path)), spec)
-    made = pipeline.run(results.store(), plan, "latents")
+    made = pipeline.run(server.store(), plan, "latents")
     at.session_state[f"{state.PREFIX}model.{made.images.value.fingerprint[:8]}"] = spec
     at.session_state["set.map"] = "pca"
     return choose(at, path)
@@ -124,18 +126,17 @@ def test_without_labels_there_are_silhouette_and_stability_and_no_word_of_labels
 
 
 def test_k_is_tried_by_a_job_suggested_and_used():
-    from dashboard import results
 
     at = opened("Choose k")
     at.session_state["set.sweep.last"] = 4
     at.run()
-    assert "Takes about" in texts(at) and not results.jobs().all()
+    assert "Takes about" in texts(at) and not server.jobs().all()
     press(at, "analyse.SweepConfig")
-    (job,) = results.jobs().all()
+    (job,) = server.jobs().all()
     assert job.upto.ks == (2, 3, 4)
     settled(at, lambda at: "Suggested: k" in texts(at))
     assert not at.exception
-    assert results.jobs().get(job.id).state == "done"
+    assert server.jobs().get(job.id).state == "done"
     (chart,) = at.get("plotly_chart")
     suggested = int(texts(at).split("Suggested: k = ")[1].split(".")[0])
     assert suggested in (2, 3, 4)
@@ -147,18 +148,17 @@ def test_k_is_tried_by_a_job_suggested_and_used():
 
 
 def test_a_sweep_is_stopped_and_can_be_started_again():
-    from dashboard import results
 
     at = opened("Choose k")
     at.session_state["set.sweep.last"] = 100
     at.session_state["set.n_init"] = 20
     at.run()
     press(at, "analyse.SweepConfig")
-    (job,) = results.jobs().all()
+    (job,) = server.jobs().all()
     settled(at, lambda at: any(item.key == f"stop.{job.id}" for item in at.button))
     press(at, f"stop.{job.id}")
     settled(at, lambda at: "Stopped before it was complete" in texts(at))
-    assert not list(results.store().entries("sweep"))
+    assert not list(server.store().entries("sweep"))
     press(at, f"again.{job.id}")
     assert any(item.key == "analyse.SweepConfig" for item in at.button)
 

@@ -8,7 +8,7 @@ from made_up import COPIES, NEAR, ODD, planted
 from test_dashboard import fresh, press, select, texts  # noqa: F401  fresh is a fixture
 from test_dashboard_clusters import drawn, frame, mapped, opened, unlabelled
 
-from core import analyses, corrections, duplicates, outliers, pipeline, spreading, tables
+from core import analyses, corrections, duplicates, findings, outliers, pipeline, spreading, tables
 from core.cluster_cards import cluster_card
 from core.config import AutoencoderConfig, TrainingConfig
 from core.corrections import current_in
@@ -19,23 +19,23 @@ from core.neighbours import GraphConfig
 from core.plans import Plan, TrainSpec
 from core.review_log import log_path
 from core.spreading import SpreadConfig
+from dashboard import server
 
 pytestmark = pytest.mark.xdist_group("dashboard")
 
 
 def results_of(path):
     """The results that the page shows, with the review of their images as it is now."""
-    from dashboard import results, reviewing
+    from dashboard import reviewing
 
     spec = TrainSpec(AutoencoderConfig(4, 4), TrainingConfig(epochs=1, batch_size=8))
-    made = pipeline.run(results.store(), Plan(ArraySource(str(path)), spec), "latents")
+    made = pipeline.run(server.store(), Plan(ArraySource(str(path)), spec), "latents")
     return reviewing.attached(made)
 
 
 def value_of(path, config):
-    from dashboard import results
 
-    return analyses.of_results(results.store(), results_of(path), config).value
+    return analyses.of_results(server.store(), results_of(path), config).value
 
 
 def review_of(path):
@@ -85,8 +85,6 @@ def test_outliers_are_ranked_fenced_selected_and_marked_as_core_says(tmp_path):
 
 
 def test_the_other_measure_another_k_and_the_score_as_a_colour(tmp_path):
-    from dashboard.panels.outliers import scores_table
-
     path = planted(tmp_path)
     at = page_of(path, "Outliers")
     select(at, "Isolated by").select("lof").run()
@@ -94,12 +92,13 @@ def test_the_other_measure_another_k_and_the_score_as_a_colour(tmp_path):
     found = outliers.isolation(value_of(path, GraphConfig()).first(5))
     beyond = int((found.lof > outliers.fence(found.lof)).sum())
     assert f"{beyond} of 40 images lie beyond the fence" in texts(at)
-    table = scores_table(results_of(path), found, "lof")
-    assert table["local outlier factor"].is_monotonic_decreasing and list(table["row"]) == list(
-        outliers.ranked(found.lof)
-    )
-    np.testing.assert_array_equal(table["mean distance"], found.knn_distance[table["row"]])
-    assert table["local outlier factor: beyond the fence"].sum() == beyond
+    shown = results_of(path)
+    table = findings.outlying(shown, found, True, "lof", every=True)
+    order = outliers.ranked(found.lof)
+    assert table["local outlier factor"].is_monotonic_decreasing
+    assert list(table["id"]) == [shown.images.value.ids[row] for row in order]
+    np.testing.assert_array_equal(table["neighbour distance"], found.knn_distance[order])
+    assert table["far by local outlier factor"].sum() == beyond
     press(at, "outliers.color")
     assert select(at, "Colour by").value == "Isolation" and not at.exception
     at.session_state["set.panel"] = "Table"
@@ -171,9 +170,8 @@ def test_junk_that_leaves_none_of_a_group_is_never_proposed(tmp_path):
 def test_a_card_says_what_core_says_and_names_reach_legend_table_and_predictions(tmp_path):
     path = planted(tmp_path)
     at = page_of(path, "Cluster cards")
-    from dashboard import results
 
-    shown = pipeline.run(results.store(), plan_of(at, path), "clustering")
+    shown = pipeline.run(server.store(), plan_of(at, path), "clustering")
     labels, encoded = shown.clustering.value.labels, shown.latents.value
     card = cluster_card(0, labels, encoded.latents, encoded.latents, errors=encoded.errors)
     told = next(item.value for item in at.markdown if item.value.startswith("**cluster 0**"))
@@ -218,9 +216,9 @@ def plan_of(at, path):
 
 
 def results_of_page(at, path):
-    from dashboard import results, reviewing
+    from dashboard import reviewing
 
-    look = pipeline.run(results.store(), plan_of(at, path), "clustering")
+    look = pipeline.run(server.store(), plan_of(at, path), "clustering")
     return reviewing.attached(look)
 
 

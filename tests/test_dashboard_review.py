@@ -11,6 +11,7 @@ from test_dashboard_clusters import drawn, frame, mapped, opened, unlabelled
 from core import corrections
 from core.decisions import Choice
 from core.review_log import log_path
+from dashboard import server
 
 pytestmark = pytest.mark.xdist_group("dashboard")
 
@@ -49,11 +50,10 @@ def evidence():
     from core.evidence import SuspectConfig
     from core.images import SampleSource
     from core.plans import KeptModel, Plan
-    from dashboard import results
 
     plan = Plan(SampleSource("digits"), KeptModel("digits"))
-    found = pipeline.run(results.store(), plan, "clustering")
-    return found, analyses.of_results(results.store(), found, SuspectConfig()).value
+    found = pipeline.run(server.store(), plan, "clustering")
+    return found, analyses.of_results(server.store(), found, SuspectConfig()).value
 
 
 def file_of(found):
@@ -263,7 +263,7 @@ def test_a_search_that_takes_long_asks_first(tmp_path, monkeypatch):
     assert any(item.key == "analyse.SuspectConfig" for item in at.button)
     press(at, "analyse.SuspectConfig")
     ready(at)
-    assert len(results.jobs().all()) == 1
+    assert len(server.jobs().all()) == 1
     assert frame(at, "rank")["rank"].tolist() == list(range(1, 25))
 
 

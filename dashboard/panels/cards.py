@@ -42,7 +42,7 @@ def show(shown: Results) -> None:
         format_func=lambda i: ALL if i == ALL else _title(i, names[i]),
     )  # fmt: skip
     if which == ALL:
-        at = findings.page_of(line, "cards.page", len(there), PAGE)
+        at = components.page_of(line, "cards.page", len(there), PAGE)
         there = there[at]
     else:
         there = [cluster for cluster in there if cluster == which]

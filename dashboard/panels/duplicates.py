@@ -55,7 +55,7 @@ def show(shown: Results) -> None:
         help="Groups of which all but one are marked as junk.",
     )  # fmt: skip
     listed = left if open_only else every
-    at = findings.page_of(line, "duplicates.page", len(listed), PAGE)
+    at = components.page_of(line, "duplicates.page", len(listed), PAGE)
     _told(shown, every, listed)
     _actions(shown, found, every, left)
     for item in listed[at]:

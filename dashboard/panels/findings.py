@@ -1,4 +1,4 @@
-"""What the panels of findings share: pages, decisions as one action with its undo, and what an image's label was."""
+"""What the panels of findings share: decisions as one action with its undo, and what an image's label was."""
 
 from collections.abc import Sequence
 
@@ -10,17 +10,7 @@ from core.corrections import Review
 from core.decisions import By, Choice
 from core.images import ImageSet
 from core.plans import Results
-from dashboard import reviewing, state
-
-
-def page_of(place: DeltaGenerator, name: str, count: int, size: int) -> slice:
-    """Choose a page of `count` items and return which of them it holds; with one page there is nothing to choose."""
-    pages = max(1, -(-count // size))
-    key = state.bounded(name, 1, 1, pages)
-    page = 1
-    if pages > 1:
-        page = place.number_input(f"Page, 1 to {pages:,}", 1, pages, key=key, width=130)
-    return slice((page - 1) * size, min(page * size, count))
+from dashboard import reviewing
 
 
 def review_of(shown: Results) -> Review:

@@ -12,7 +12,7 @@ from core.images import ImageSet
 from core.neighbours import Graph, GraphConfig
 from core.plans import Results
 from core.spreading import Spread, SpreadConfig, Suggestions
-from dashboard import analysed, chosen, components, further, results, reviewing, state
+from dashboard import analysed, chosen, components, further, reviewing, server, state
 from dashboard.gallery import Item, gallery
 from dashboard.panels import findings, pictures, proposals
 
@@ -39,7 +39,7 @@ def show(shown: Results) -> None:
     if config is not None:
         found = analysed.look(shown, config).value
         if found is None and len(images) * config.n_classes <= AT_ONCE:
-            found = analyses.of_results(results.store(), shown, config).value
+            found = analyses.of_results(server.store(), shown, config).value
     _labelling(shown, graph.first(SpreadConfig.k), found, given, names)
     if config is None:
         missing = "Label images of two classes or more" if not given else "Label an image of a second class"

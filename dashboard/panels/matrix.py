@@ -16,7 +16,7 @@ from core.matching import Agreement
 from core.plans import Results, some
 from core.sweep import EXPLANATIONS as WITHOUT_LABELS
 from core.sweep import SweepConfig
-from dashboard import analysed, chosen, results, state
+from dashboard import analysed, chosen, drawn, state
 from dashboard.panels import toolbar
 
 NAME, NAME_WITHOUT = "Clusters × labels", "Cluster quality"
@@ -200,7 +200,7 @@ def _scores(held: Agreement) -> None:
 def _without_labels(shown: Results) -> None:
     """Draw the scores that the images and clusters alone give."""
     plan, k = shown.plan, len(some(shown.clustering).value.centers)
-    width = results.scores(shown).silhouette
+    width = drawn.scores(shown).silhouette
     left, right = st.columns(2)
     left.metric("Silhouette", "–" if width is None else f"{width:.3f}", help=WITHOUT_LABELS["silhouette"])
     if plan is None or plan.others or k < 2 or clusters_of(plan.cluster.method) is None:

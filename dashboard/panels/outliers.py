@@ -4,11 +4,10 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from core import outliers, palettes, report, tables
-from core.clustering import name_of
+from core.findings import OutlierScore, outlying
 from core.images import ImageSet
 from core.neighbours import Graph, GraphConfig
 from core.outliers import Isolation
@@ -50,7 +49,7 @@ def show(shown: Results) -> None:
         _figure(scores[rows], fence, TITLES[by]), key="outliers.chart", theme="streamlit", config={"displayModeBar": False}
     )  # fmt: skip
     parts = pictures.seen_parts(shown, line)
-    at = findings.page_of(line, "outliers.page", len(rows), pictures.PAGE)
+    at = components.page_of(line, "outliers.page", len(rows), pictures.PAGE)
     _actions(shown, found, by, rows[at], beyond)
     pictures.opening_gallery(
         shown,
@@ -64,22 +63,7 @@ def show(shown: Results) -> None:
     )
 
 
-def scores_table(shown: Results, found: Isolation, by: str) -> pd.DataFrame:
-    """Return a row an image, the most isolated first: both scores, and whether each is beyond its fence."""
-    images = shown.images.value
-    values: dict[str, object] = {"row": np.arange(len(images)), "id": list(images.ids)}
-    if images.y is not None:
-        values["label"] = [findings.label_of(images, row) for row in range(len(images))]
-    if shown.clustering is not None:
-        values["cluster"] = [name_of(label) for label in shown.clustering.value.labels]
-    for name, scores in (("mean distance", found.knn_distance), ("local outlier factor", found.lof)):
-        values[name] = scores
-        values[f"{name}: beyond the fence"] = scores > outliers.fence(scores)
-    order = outliers.ranked(found.lof if by == "lof" else found.knn_distance)
-    return pd.DataFrame(values).iloc[order].reset_index(drop=True)
-
-
-def _choices(line: Any, graph: Graph) -> tuple[str, int]:
+def _choices(line: Any, graph: Graph) -> tuple[OutlierScore, int]:
     by = line.selectbox(
         "Isolated by", tuple(MEASURES), format_func=MEASURES.__getitem__, width=230,
         key=state.setting("outliers.by", "knn", tuple(MEASURES)),
@@ -103,7 +87,7 @@ def _told(by: str, k: int, fence: float, beyond: np.ndarray, rows: np.ndarray) -
     )  # fmt: skip
 
 
-def _actions(shown: Results, found: Isolation, by: str, page: np.ndarray, beyond: np.ndarray) -> None:
+def _actions(shown: Results, found: Isolation, by: OutlierScore, page: np.ndarray, beyond: np.ndarray) -> None:
     """Draw what can be done with the page, with what is beyond the fence, and with the selection."""
     images, scores = shown.images.value, found.lof if by == "lof" else found.knn_distance
     selected = np.flatnonzero(chosen.mask(images))
@@ -121,8 +105,8 @@ def _actions(shown: Results, found: Isolation, by: str, page: np.ndarray, beyond
     if line.button("Colour the map by it", key="outliers.color", icon=":material/palette:", on_click=_color):
         st.rerun()  # the sidebar's list of columns is not in this fragment
     findings.download(
-        line, "CSV", lambda: tables.csv(scores_table(shown, found, by)), f"{report.file_stem(shown)}-outliers.csv",
-        "Both scores of every image, the most isolated first.",
+        line, "CSV", lambda: tables.csv(outlying(shown, found, True, by, every=True)),
+        f"{report.file_stem(shown)}-outliers.csv", "Both scores of every image, the most isolated first.",
     )  # fmt: skip
     findings.undo_buttons(line, shown, "outliers")
 

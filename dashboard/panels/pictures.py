@@ -37,19 +37,14 @@ def show(shown: Results) -> None:
     pixels = line.slider(
         "Picture size", 24, 192, key=state.setting("gallery.side", 64), step=8, help="Pixels.", width=150
     )
-    pages = -(-len(rows) // PAGE)
-    page = 1
-    if pages > 1:
-        key = state.bounded("gallery.page", 1, 1, pages)
-        page = line.number_input(f"Page, 1 to {pages:,}", 1, pages, key=key, width=150)
+    at = components.page_of(line, "gallery.page", len(rows), PAGE)
     with line.popover("Take away", icon=":material/download:"):
         _take_away(shown, rows)
-    part = rows[(page - 1) * PAGE : page * PAGE]
     st.caption(
-        f"{(page - 1) * PAGE + 1:,} to {(page - 1) * PAGE + len(part):,} of {len(rows):,} "
+        f"{at.start + 1:,} to {at.stop:,} of {len(rows):,} "
         + ("selected images" if some_selected else "images; select some to see only them")
     )
-    opening_gallery(shown, [item(shown, int(row), seen, column) for row in part], "gallery", pixels)
+    opening_gallery(shown, [item(shown, int(row), seen, column) for row in rows[at]], "gallery", pixels)
 
 
 def opening_gallery(shown: Results, items: Sequence[Item], key: str, side: int | None = None) -> None:

@@ -43,7 +43,7 @@ def show(shown: Results, found: Spread, given: dict[int, str], names: tuple[str,
     )  # fmt: skip
     sign = 1 if order == ORDERS[0] else -1
     rows = rows[np.argsort(sign * found.confidence[rows], kind="stable")]
-    at = findings.page_of(line, "labels.page", len(rows), pictures.PAGE)
+    at = components.page_of(line, "labels.page", len(rows), pictures.PAGE)
     items = [
         pictures.item(
             shown, int(row), pictures.PARTS[:1], None, f"{names[found.labels[row]]} · {found.confidence[row]:.0%}",

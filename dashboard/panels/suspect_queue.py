@@ -11,7 +11,7 @@ from core.decisions import KINDS
 from core.evidence import PARTS, Evidence
 from core.suspects import SuspectWeights
 from core.suspects_table import suspects
-from dashboard import chosen, state
+from dashboard import chosen, components, state
 from dashboard.desk import PAGE, SKIP, Desk
 from dashboard.panels import toolbar
 
@@ -63,10 +63,7 @@ def controls(line: DeltaGenerator, at: Desk) -> None:
 
 def page(line: DeltaGenerator, at: Desk) -> None:
     """Draw which page of the queue is shown, where there is more than one."""
-    pages = max(1, -(-len(at.queue) // PAGE))
-    if pages > 1:
-        key = state.bounded("suspects.page", 1, 1, pages)
-        line.number_input(f"Page, 1 to {pages:,}", 1, pages, key=key, width=130)
+    components.page_of(line, "suspects.page", len(at.queue), PAGE)
 
 
 def _first(at: Desk) -> None:

@@ -12,7 +12,7 @@ from core.evidence import SuspectConfig
 from core.images import ImageSet
 from core.plans import Results
 from dashboard import analysed, chosen, components, results, reviewing, sessions, state
-from dashboard.desk import ALL, FILTERS, SELECTED, TODO, Desk, current, desk
+from dashboard.desk import ALL, FILTERS, SELECTED, UNDECIDED, Desk, current, desk
 from dashboard.panels import review_actions, review_files, suspect_card, suspect_queue
 
 POLL_SECONDS = 3.0  # between two looks at what other reviewers decided
@@ -45,7 +45,7 @@ def _panel(shown: Results) -> None:
     line = components.control_line()
     options = [name for name in FILTERS if name != SELECTED or chosen.mask(shown.images.value).any()]
     filtered = line.selectbox(
-        "Show", options, key=state.setting("suspects.show", TODO, options), width=150, label_visibility="collapsed",
+        "Show", options, key=state.setting("suspects.show", UNDECIDED, options), width=150, label_visibility="collapsed",
         on_change=state.look_at, args=(shown.images.value.fingerprint, None),
     )  # fmt: skip
     suspect_queue.weights(line, evidence)
@@ -90,7 +90,7 @@ def _reviewer(line: DeltaGenerator) -> None:
 
 def _nothing(at: Desk) -> str:
     """Say why no image is under review."""
-    if at.show == TODO:
+    if at.show == UNDECIDED:
         return "Every image is decided on. Other filters show what was decided."
     return f"There is no image to show: none is {at.show}." if at.show != ALL else "No images are shown."
 

@@ -22,14 +22,12 @@ def show(shown: Results) -> None:
         frame = frame.sort_values(name, ascending=upwards, kind="stable")
     elif not upwards:
         frame = frame.iloc[::-1]
-    pages = max(1, -(-len(frame) // PAGE))
-    key = state.bounded("table.page", 1, 1, pages)
-    page = line.number_input(f"Page, 1 to {pages:,}", 1, pages, key=key, width=150)
+    at = components.page_of(line, "table.page", len(frame), PAGE)
     pick = line.container(width="content")
-    part = frame.iloc[(page - 1) * PAGE : page * PAGE]
+    part = frame.iloc[at]
     event = st.dataframe(
         part.reset_index(drop=True), hide_index=True, on_select="rerun", selection_mode="multi-row", height=420,
-        key=f"table.{state.turn()}.{name}.{upwards}.{page}",
+        key=f"table.{state.turn()}.{name}.{upwards}.{at.start}",
     )  # fmt: skip
     ticked = part.index.to_numpy()[[i for i in event["selection"]["rows"] if i < len(part)]]
     pick.button(
@@ -37,6 +35,6 @@ def show(shown: Results) -> None:
         args=(images, ticked, toolbar.mode()), key="table.pick", help="Tick rows at their left edge.",
     )  # fmt: skip
     st.caption(
-        f"Rows {(page - 1) * PAGE + 1:,} to {(page - 1) * PAGE + len(part):,} of {len(frame):,} "
+        f"Rows {at.start + 1:,} to {at.stop:,} of {len(frame):,} "
         + ("selected images." if some_selected else "images.")
     )

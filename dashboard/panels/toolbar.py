@@ -99,8 +99,8 @@ def _by_number(column: Number) -> np.ndarray:
     finite = column.values[np.isfinite(column.values)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
     left, right = st.columns(2)
-    least = left.number_input("from", value=low, format="%g", key=state.setting(f"pick.from.{column.title}", low))
-    most = right.number_input("to", value=high, format="%g", key=state.setting(f"pick.to.{column.title}", high))
+    least = left.number_input("from", format="%g", key=state.setting(f"pick.from.{column.title}", low))
+    most = right.number_input("to", format="%g", key=state.setting(f"pick.to.{column.title}", high))
     # What people type has fewer digits than the values: one rounding step does not leave the ends out.
     slack = 1e-6 * max(abs(low), abs(high))
     return (column.values >= least - slack) & (column.values <= most + slack)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.plans import Results
-from dashboard import components, results, state, welcome
+from dashboard import components, results, server, state, welcome
 
 STAGE_TITLES = {"latents": "Latents", "reduced": "Reduced latents", "projection": "Map", "clustering": "Clusters"}
 
@@ -58,7 +58,7 @@ def store_status(shown: Results) -> None:
         how = f"computed in {components.duration(staged.seconds)}" if made else "found in the store"
         lines.append(f"- {STAGE_TITLES[stage]}: {how}")
     st.caption("\n".join(lines))
-    store = results.store()
+    store = server.store()
     if store.problem:
         st.warning(components.plain(store.problem))
     text, button = st.columns([3, 2], vertical_alignment="center")

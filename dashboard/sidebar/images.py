@@ -7,7 +7,7 @@ import streamlit as st
 from core.images import SAMPLES, ImageSet, SampleSource, Source, SubsetSource, parse_source, parts_of, split_part
 from core.metadata import shortened
 from core.plans import Plan, Staged, shape_text
-from dashboard import components, results, state
+from dashboard import components, inputs, server, state
 
 OTHER = "Folder, file or data set…"
 SAMPLE_TEXTS = {"digits": "Digits (sample, MNIST)", "emoji": "Emoji (sample, Twitter)"}
@@ -60,13 +60,13 @@ def opened() -> Opened | None:
 
 
 def _read(source: Source) -> Staged[ImageSet] | None:
-    read = results.images(source)
+    read = inputs.images(source)
     if read is None:
-        job = results.job_for(Plan(source), "images")
+        job = server.job_for(Plan(source), "images")
         if job is not None and job.state in ("failed", "cancelled"):
             components.job_ended(job)
         else:
-            components.watch(results.jobs().start(Plan(source), "images"))
+            components.watch(server.jobs().start(Plan(source), "images"))
     return read
 
 
@@ -164,7 +164,7 @@ def _metadata(found: ImageSet) -> str:
         ).strip()  # fmt: skip
         if not path:
             return ""
-        joined = results.metadata(path, found)
+        joined = inputs.metadata(path, found)
         st.caption(components.plain(joined.by))
         for names, what in (
             (joined.without_row, "images without a row"),

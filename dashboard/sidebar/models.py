@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.images import ImageSet
 from core.plans import ModelRef, TrainedClassifier, shape_text
-from dashboard import offers, results, state
+from dashboard import inputs, offers, state
 from dashboard.sidebar.recipe import ChosenRecipe
 
 
@@ -16,7 +16,7 @@ def model(found: ImageSet, recipe: ChosenRecipe | None) -> ModelRef | None:
     if isinstance(seen, TrainedClassifier):
         choices.append(offers.ModelChoice(seen, f"{seen.config.model} (classifier)"))
     if recipe is not None and recipe.ref is not None:
-        key = results.key_of(recipe.ref, found)
+        key = inputs.key_of(recipe.ref, found)
         choices = [choice for choice in choices if choice.ref != recipe.ref and (key is None or choice.key != key)]
         choices.insert(0, offers.ModelChoice(recipe.ref, recipe.text, key))
     if not choices:

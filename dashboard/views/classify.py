@@ -9,7 +9,7 @@ from core.config import ClassifierConfig
 from core.images import ImageSet, Source
 from core.plans import Plan, Results, Staged, TrainedClassifier
 from core.review import Predicted
-from dashboard import components, offers, results, state
+from dashboard import components, inputs, offers, results, server, state
 from dashboard.sidebar import images
 
 MAX_CONFUSION = 100  # classes whose confusion is drawn
@@ -67,14 +67,14 @@ def _settings(found: ImageSet) -> tuple[TrainedClassifier | None, int]:
 def _classified(source: Source, read: Staged[ImageSet], ref: TrainedClassifier, top: int) -> None:
     plan = Plan(source, ref)
     offers.check_allowed(ref)
-    model = results.model(ref, read.value)
+    model = inputs.model(ref, read.value)
     if model is None:
         return
-    job = results.job_for(plan, "latents")
+    job = server.job_for(plan, "latents")
     if job is not None and job.active:
         components.watch(job)
         return
-    if not results.store().has("latents", keys.latents_key(model.value, read)):
+    if not server.store().has("latents", keys.latents_key(model.value, read)):
         if job is not None and job.state in ("failed", "cancelled"):
             components.job_ended(job, "Try again" if job.state == "failed" else "Go on")
             return
@@ -82,7 +82,7 @@ def _classified(source: Source, read: Staged[ImageSet], ref: TrainedClassifier, 
             f"**{len(read.value):,} images** are not classified yet. A run that is stopped goes on where it was."
         )
         if st.button("Classify", type="primary", icon=":material/play_arrow:", key="classify"):
-            results.jobs().start(plan, "latents")
+            server.jobs().start(plan, "latents")
             st.rerun()
         return
     encoded = results.latents_of(plan, model, read)

@@ -5,12 +5,12 @@ from typing import Any
 import streamlit as st
 
 from core import compare, runs
-from dashboard import results
+from dashboard import server
 
 
 def show() -> None:
     """Draw the page."""
-    found, unreadable = runs.remembered(results.store())
+    found, unreadable = runs.remembered(server.store())
     st.markdown(
         "Runs side by side: maps added on the Explore page, and what the command line finished with the same store. "
         "Best of each score in bold."
@@ -48,5 +48,5 @@ def show() -> None:
     )
     if drop.button("Forget these", width="stretch", help="Take the runs shown off this list. Their results stay."):
         for name in chosen:
-            results.store().drop(runs.STAGE, name)
+            server.store().drop(runs.STAGE, name)
         st.rerun()

@@ -12,12 +12,13 @@ from dashboard import (
     components,
     drawn,
     further,
+    inputs,
     learning,
     offers,
-    results,
     reviewing,
     saved,
     scenes,
+    server,
     state,
     takeaway,
     workbench,
@@ -41,12 +42,12 @@ def show() -> None:
     if ref is None:
         _no_model(found)
         return
-    trained = results.model(ref, found)
+    trained = inputs.model(ref, found)
     if trained is None:
         _learn(Plan(source, ref))
         return
     with st.sidebar:
-        reduction, projection = maps.projection(len(found), results.n_latents(trained.value))
+        reduction, projection = maps.projection(len(found), inputs.n_latents(trained.value))
         cluster = clusters.cluster(found, None if of_recipe is None else of_recipe.recipe)
         plan = Plan(source, ref, reduction, projection, cluster, clusters.known(found), metadata=opened.metadata)
         texts = {choice.ref: choice.text for choice in offers.model_choices(found)}
@@ -62,12 +63,12 @@ def _learn(plan: Plan) -> None:
     if not isinstance(plan.model, TrainSpec):
         st.warning("This model is no longer in the store. Choose another one, or train it again on the Train page.")
         return
-    job = results.job_for(plan, "model")
+    job = server.job_for(plan, "model")
     if job is None or job.state == "done":
-        job = results.jobs().start(plan, "model")
+        job = server.jobs().start(plan, "model")
     earlier = state.training_of_recipe(job.id)
     if earlier is not None and earlier != job.id:
-        results.jobs().cancel(earlier)
+        server.jobs().cancel(earlier)
     st.markdown(
         "The model of this recipe is trained first; then its map appears here. Stopping keeps complete epochs."
     )
@@ -117,4 +118,4 @@ def _draw(scene: Scene, recipe_name: str) -> None:
     polling = components.POLL_SECONDS if job is not None and job.active else None
     st.fragment(workbench.show, run_every=polling)(scene, drawing, job.id if job is not None else None)
     with numbers:
-        components.numbers(results.scores(scene.shown))
+        components.numbers(drawn.scores(scene.shown))

@@ -11,7 +11,7 @@ from core.config import AutoencoderConfig, Loss, ModelConfig, Optimizer, Trainin
 from core.images import ImageSet, Source, parts_of
 from core.jobs import Job
 from core.plans import Plan, TrainSpec, shape_text
-from dashboard import components, learning, library, offers, results, state
+from dashboard import components, learning, library, offers, server, state
 from dashboard.sidebar import images
 
 LOSSES: dict[Loss, str] = {"mse": "MSE (mean squared error)", "l1": "L1 (mean absolute error)", "huber": "Huber"}
@@ -133,7 +133,7 @@ def _training(source: Source, found: ImageSet, spec: TrainSpec) -> None:
     if right.button(
         "Train", type="primary", icon=":material/play_arrow:", disabled=active, width="stretch", key="start"
     ):
-        job = results.jobs().start(plan, "model")
+        job = server.jobs().start(plan, "model")
         st.rerun()
     if job is None:
         st.caption("Nothing is being trained. Choose the settings in the sidebar and press Train.")
@@ -144,5 +144,5 @@ def _training(source: Source, found: ImageSet, spec: TrainSpec) -> None:
 
 def _followed(source: Source) -> Job | None:
     """Return the newest training on these images, whoever started it: a reload of the page loses nothing."""
-    jobs = [job for job in results.jobs().all() if job.upto == "model" and job.plan.source == source]
+    jobs = [job for job in server.jobs().all() if job.upto == "model" and job.plan.source == source]
     return max(jobs, key=lambda job: (job.active, job.submitted), default=None)
