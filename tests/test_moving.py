@@ -92,6 +92,11 @@ def test_far_moves_take_more_iterations_and_the_farthest_had_better_begin_anew(o
     assert moving.near_enough(config, start) == near
 
 
+def test_in_three_dimensions_a_move_upwards_is_far_sooner():
+    start = TSNEConfig(3, perplexity=10)
+    assert [moving.iterations(replace(start, perplexity=p), start) for p in (20, 30)] == [60, 250]
+
+
 @pytest.fixture
 def plan(tmp_path):
     """A plan on a tiny file of images whose map goes on from another, and whose clusters are those of the map."""
