@@ -248,7 +248,7 @@ def reseeded(made: Plan, seed: int) -> Plan:
         ref = replace(ref, training=replace(ref.training, seed=seed))
     projection: Any = made.projection
     projection = replace(projection, seed=seed) if hasattr(projection, "seed") else projection
-    start: Any = None if made.start is None else replace(made.start, seed=seed)  # type: ignore[call-arg]
+    start = replace(made.start, seed=seed) if isinstance(made.start, TSNEConfig) else made.start
     cluster = replace(made.cluster, method=with_seed(made.cluster.method, seed))
     return replace(made, model=ref, projection=projection, cluster=cluster, others=(), start=start)
 
