@@ -14,13 +14,18 @@ from core.projection.linear import pca
 from core.projection.umap_graph import first_map, spectral, union, weights
 from core.projection.umap_layout import curve, epoch_kernel, generator, tables
 
-# Above, the neighbours take long enough for a map of so many images to be shown first.
-SAMPLE_FROM, SAMPLE = 20_000, 2_000
+# Above, a map takes long enough for one of so many images, by so many epochs, to be shown first to who watches.
+SAMPLE_FROM, SAMPLE, SAMPLE_EPOCHS = 5_000, 2_000, 100
 _REPORT_EVERY, _PREVIEW_EVERY = 0.1, 0.3  # seconds
 
 
 def umap(
-    values: np.ndarray, config: UMAPConfig, callback: Callback = ignore, *, graph: Graph | Find | None = None
+    values: np.ndarray,
+    config: UMAPConfig,
+    callback: Callback = ignore,
+    *,
+    graph: Graph | Find | None = None,
+    epochs: int | None = None,
 ) -> np.ndarray:
     """Lay (n, d) out in 1 to 3 dimensions so that the graph of nearest neighbours is kept.
 
@@ -31,6 +36,7 @@ def umap(
     ----------
     graph : `width` neighbours or more by the config's metric, from `core.neighbours.search`, when they are known,
         or what finds them.
+    epochs : of the layout; None for umap-learn's number.
 
     Returns
     -------
@@ -48,9 +54,9 @@ def umap(
     """
     n = len(checked(values))
     check_neighbors(config.n_neighbors, n)
-    epochs = 500 if n <= 10_000 else 200
+    epochs = epochs or (500 if n <= 10_000 else 200)
     k = width(config)
-    if n > SAMPLE_FROM:
+    if n > SAMPLE_FROM and callback is not ignore:
         of_sample(values, config, callback)
     near = known(graph, values, k, config.metric, callback)
     if len(near.rows) != n or near.k < k:
@@ -98,7 +104,7 @@ def of_sample(values: np.ndarray, config: UMAPConfig, callback: Callback) -> Non
         preview = progress.preview and {"coordinates": spread(np.asarray(progress.preview["coordinates"]))}
         callback(replace(progress, stage="UMAP of a sample", preview=preview))
 
-    umap(values[rows], config, report)
+    umap(values[rows], config, report, epochs=SAMPLE_EPOCHS)
 
 
 def check_neighbors(n_neighbors: int, n: int) -> None:
