@@ -80,7 +80,7 @@ REFUSED = [
     (TSNEConfig, {"perplexity": "30"}, "perplexity '30' must be at least 1."),
     (TSNEConfig, {"early_exaggeration": 0.9}, "early_exaggeration 0.9 must be between 1 and 1000."),
     (TSNEConfig, {"n_iter": 0}, "n_iter 0 must be between 1 and 100000."),
-    (TSNEConfig, {"init": "zero"}, "init 'zero' must be one of pca, random, spectral."),
+    (TSNEConfig, {"init": "zero"}, "init 'zero' must be one of pca, random, spectral, sample."),
     (TSNEConfig, {"metric": "l7"}, "metric 'l7' must be one of euclidean, cosine, manhattan."),
     (UMAPConfig, {"n_neighbors": 1}, "n_neighbors 1 must be at least 2."),
     (UMAPConfig, {"min_dist": 1.5}, "min_dist 1.5 must be between 0 and 1."),
