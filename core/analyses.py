@@ -12,12 +12,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from core import duplicates, evidence, neighbours, pipeline, spreading, sweep
-from core.config import AnalysisConfig, to_json
+from core import duplicates, evidence, neighbours, pipeline, spreading, stages, sweep
+from core.config import AnalysisConfig, Metric, to_json
 from core.duplicates import DuplicateConfig
 from core.entries import staged_in
 from core.errors import ConfigError
 from core.evidence import SuspectConfig
+from core.latents import Latents
 from core.neighbours import Graph, GraphConfig
 from core.plans import Plan, Results, Staged, StageName, some
 from core.progress import Callback, ignore
@@ -43,8 +44,8 @@ class Analysis:
     stage : its folder in the store.
     version : to be raised when its algorithm changes: what was kept before is then never found again.
     needs : what it is computed from: the latents, the coordinates that are clustered, the clusters, the labels.
-    make : results that hold what it needs, its config, a callback, and a function that gives another analysis of these
-        results, to its value.
+    make : results that hold what it needs, its config, a callback, a function that gives another analysis of these
+        results, and one that gives the latents' neighbours, at least so many by a metric, to its value.
     to_arrays : its value to arrays by name. from_entry : what the store holds back to its value.
     seconds : predicts how long it takes for n images of d numbers each.
     info : the rest of its value as plain JSON values.
@@ -53,7 +54,7 @@ class Analysis:
     stage: str
     version: int
     needs: tuple[Need, ...]
-    make: Callable[[Results, Any, Callback, Callable[[AnalysisConfig], Any]], Any]
+    make: Callable[[Results, Any, Callback, Callable[[AnalysisConfig], Any], Callable[[int, Metric], Graph]], Any]
     to_arrays: Callable[[Any], Mapping[str, np.ndarray]]
     from_entry: Callable[[Entry], Any]
     seconds: Callable[[Any, int, int], float]
@@ -64,29 +65,27 @@ ANALYSES: Mapping[type[AnalysisConfig], Analysis] = MappingProxyType(
     {
         GraphConfig: Analysis(
             "graph", 1, ("latents",),
-            lambda found, asked, callback, other: neighbours.graph(
-                some(found.latents).value.latents, asked.k, asked.metric, callback
-            ),
+            lambda found, asked, callback, other, near: near(asked.k, asked.metric).first(asked.k).light(),
             lambda v: {"rows": v.rows, "distances": v.distances},
             lambda e: neighbours.Graph(e.arrays["rows"], e.arrays["distances"]),
             neighbours.predict_seconds,
         ),
         SweepConfig: Analysis(
             "sweep", 1, ("coordinates",),
-            lambda found, asked, callback, other: sweep.sweep(coordinates_of(clustered(found).value), asked, callback),
+            lambda found, asked, callback, other, near: sweep.sweep(coordinates_of(clustered(found).value), asked, callback),
             sweep.to_arrays, sweep.from_entry, sweep.predict_seconds,
             lambda v: {"n": v.n, "fitted": v.fitted, "note": v.note},
         ),
         SuspectConfig: Analysis(
             "suspects", 1, ("latents", "clustering", "labels"),
-            lambda found, asked, callback, other: _evidence(found, other(GraphConfig()), callback),
+            lambda found, asked, callback, other, near: _evidence(found, other(GraphConfig()), callback),
             evidence.to_arrays, evidence.from_entry,
             lambda asked, n, d: neighbours.predict_seconds(GraphConfig(), n, d) + 2e-4 * n,
             lambda v: {"of": v.of, "missing": dict(v.missing)},
         ),
         DuplicateConfig: Analysis(
             "duplicates", 1, ("latents",),
-            lambda found, asked, callback, other: duplicates.search(
+            lambda found, asked, callback, other, near: duplicates.search(
                 found.images.value.x, other(GraphConfig()), asked, callback
             ),
             duplicates.to_arrays, duplicates.from_entry,
@@ -95,7 +94,7 @@ ANALYSES: Mapping[type[AnalysisConfig], Analysis] = MappingProxyType(
         ),
         SpreadConfig: Analysis(
             "spread", 1, ("latents",),
-            lambda found, asked, callback, other: spreading.spread(
+            lambda found, asked, callback, other, near: spreading.spread(
                 other(GraphConfig()).first(asked.k), asked.given(len(found.images.value)), asked.n_classes, callback=callback
             ),
             lambda v: {"labels": v.labels, "confidence": v.confidence, "shares": v.shares},
@@ -115,6 +114,13 @@ def _evidence(results: Results, graph: Graph, callback: Callback) -> evidence.Ev
     return evidence.gather(
         encoded.latents, graph, clustering.labels, labels, encoded.errors, clustering.confidence, callback
     )
+
+
+def _neighbours(store: Store, encoded: Staged[Latents], k: int, metric: Metric, callback: Callback) -> Graph:
+    values = encoded.value.latents
+    if k < 1 or len(values) < 2:
+        raise ConfigError(f"Neighbours need k of at least 1 and 2 images; here are k = {k} and {len(values)}.")
+    return stages.neighbours(store, encoded.key, values, min(k, len(values) - 1), metric, callback)
 
 
 def analysis_of(config: AnalysisConfig) -> Analysis:
@@ -144,7 +150,11 @@ def inputs(plan: Plan, config: AnalysisConfig) -> tuple[object, ...]:
     parts: list[object] = [plan.source, plan.model]
     if {"coordinates", "clustering"} & set(needs):
         on = plan.cluster.on
-        parts += [on, plan.reduction if on != "latents" else None, plan.projection if on == "projection" else None]
+        parts += [
+            on,
+            plan.reduction if on != "latents" else None,
+            (plan.projection, plan.start) if on == "projection" else None,
+        ]
     if "clustering" in needs:
         parts += [plan.cluster, plan.others]
     if "labels" in needs:
@@ -178,7 +188,11 @@ def of_results(store: Store, results: Results, config: AnalysisConfig, callback:
         analysis.stage,
         key(results, config),
         lambda: analysis.make(
-            results, config, callback, lambda other: of_results(store, results, other, callback).value
+            results,
+            config,
+            callback,
+            lambda other: of_results(store, results, other, callback).value,
+            lambda k, metric: _neighbours(store, some(results.latents), k, metric, callback),
         ),
         analysis.to_arrays,
         analysis.from_entry,

@@ -62,7 +62,7 @@ def job_id(plan: Plan, upto: StageName | AnalysisConfig) -> str:
     """Name of the job that makes this: the same for every caller, whatever the plan says of what it does not need."""
     if isinstance(upto, AnalysisConfig):
         return hashlib.blake2b(f"{analyses.inputs(plan, upto)!r}".encode(), digest_size=12).hexdigest()
-    parts = [plan.source, plan.model, plan.reduction, plan.projection, plan.cluster, plan.others]
+    parts = [plan.source, plan.model, plan.reduction, (plan.projection, plan.start), plan.cluster, plan.others]
     needed = {"images": 1, "model": 2, "latents": 2, "reduced": 3, "projection": 4, "clustering": 6}[upto]
     return hashlib.blake2b(f"{parts[:needed]!r} {upto}".encode(), digest_size=12).hexdigest()
 

@@ -13,7 +13,7 @@ from core.store import key_of
 
 # Bump a number when its stage's algorithm changes: old entries are then never found again. UMAP has one of its own.
 VERSIONS = {
-    "images": 1, "model": 1, "latents": 1, "reduced": 1, "neighbours": 1, "projection": 2, "umap": 2,
+    "images": 1, "model": 1, "latents": 1, "reduced": 1, "neighbours": 2, "projection": 2, "umap": 2,
     "clustering": 1, "ensemble": 2,
 }  # fmt: skip
 
@@ -59,14 +59,21 @@ def projection_key(key: str, config: ProjectionConfig) -> str:
     return key_of(VERSIONS["umap" if isinstance(config, UMAPConfig) else "projection"], key, to_json(config))
 
 
-def neighbours_key(key: str, metric: Metric, perplexity: int) -> str:
-    """Key of the neighbours, in what `key` names, for perplexities up to this one."""
-    return key_of(VERSIONS["neighbours"], key, metric, perplexity)
+def neighbours_key(key: str, metric: Metric, k: int) -> str:
+    """Key of the k nearest neighbours of each image in what `key` names."""
+    return key_of(VERSIONS["neighbours"], key, metric, k)
 
 
 def moved_key(key: str, config: ProjectionConfig, start: str) -> str:
     """Key of a map of what `key` names that went on from the map of key `start`; never that of one begun anew."""
     return key_of(VERSIONS["projection"], key, to_json(config), start)
+
+
+def map_key(key: str, config: ProjectionConfig, start: ProjectionConfig | None) -> str:
+    """Key of a map of what `key` names, begun anew or gone on from the map with the settings `start`."""
+    if start is None:
+        return projection_key(key, config)
+    return moved_key(key, config, projection_key(key, start))
 
 
 def clustering_key(key: str, config: ClusterConfig) -> str:
@@ -79,6 +86,8 @@ def ensemble_key(image_set: ImageSet, members: Sequence[tuple[AnyModel, Plan]]) 
     parts = []
     for model, plan in members:
         projection = to_json(plan.projection) if plan.cluster.on == "projection" else None
+        if projection is not None and plan.start is not None:
+            projection["start"] = to_json(plan.start)
         reduction = to_json(plan.reduction) if plan.cluster.on != "latents" else None
         parts.append([model.fingerprint, reduction, projection, to_json(plan.cluster)])
     return key_of(VERSIONS["ensemble"], image_set.fingerprint, parts)

@@ -18,6 +18,7 @@ from core.keys import (
     model_key,
 )
 from core.models import TrainedModel
+from core.moving import projection
 from core.plans import (
     STAGES,
     AnyModel,
@@ -29,7 +30,7 @@ from core.plans import (
     some,
 )
 from core.progress import Callback, Cancelled, ignore
-from core.stages import clustered, clustering, coordinates_of, images, latents, model, projection, reduced
+from core.stages import clustered, clustering, coordinates_of, images, latents, model, reduced
 from core.store import Store, default_root
 
 
@@ -57,7 +58,9 @@ def run(
     if last >= 3:
         results = replace(results, reduced=reduced(store, some(results.latents), plan.reduction))
     if last >= 4:
-        results = replace(results, projection=projection(store, some(results.reduced), plan.projection, callback))
+        results = replace(
+            results, projection=projection(store, some(results.reduced), plan.projection, plan.start, callback)
+        )
     if last >= 5:
         results = replace(results, on=plan.cluster.on)
         results = replace(results, clustering=_clusters(store, plan, results, callback, device))
@@ -99,7 +102,9 @@ def _clusters(
         if here.on != "latents":
             here = replace(here, reduced=reduced(store, some(here.latents), other.reduction))
         if here.on == "projection":
-            here = replace(here, projection=projection(store, some(here.reduced), other.projection, callback))
+            here = replace(
+                here, projection=projection(store, some(here.reduced), other.projection, other.start, callback)
+            )
         return clustering(store, clustered(here), other.cluster, callback).value.labels
 
     return ensemble(store, results, members, lambda: [own.value.labels, *(labels_of(*m) for m in members[1:])])

@@ -97,6 +97,7 @@ class Plan:
     known : labels that are known beforehand, as `core.known.parse` reads them; "" matches clusters with all labels.
     metadata : CSV or Parquet file of further values, joined to the images by id or file name; "" for none.
     others : further plans of the same images; their clusters and this one's are combined by vote.
+    start : settings of the t-SNE map, begun anew, that this one's map goes on from; None begins it anew.
     """
 
     source: Source
@@ -107,6 +108,7 @@ class Plan:
     known: str = ""
     others: tuple["Plan", ...] = ()
     metadata: str = ""
+    start: ProjectionConfig | None = None
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,7 @@ class Recipe:
         itself has no use for it.
     parts : None maps the images that are given and learns from them.
     source : the images it was run on, if it was.
+    start : settings of the t-SNE map, begun anew, that this one's map goes on from; None begins it anew.
     """
 
     name: str = "default"
@@ -69,6 +70,7 @@ class Recipe:
     parts: Parts | None = None
     others: tuple[Plan, ...] = ()
     source: Source | None = None
+    start: ProjectionConfig | None = None
 
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
@@ -159,7 +161,10 @@ def plan_of(recipe: Recipe, source: Source, found: ImageSet) -> Plan:
     k = recipe.n_clusters or len(found.classes) or min(DEFAULT_CLUSTERS, len(found))
     cluster = replace(recipe.cluster, method=with_clusters(recipe.cluster.method, k))
     model = model_of(recipe, source)
-    plan = Plan(source, model, recipe.reduction, recipe.projection, cluster, recipe.known, metadata=recipe.metadata)
+    plan = Plan(
+        source, model, recipe.reduction, recipe.projection, cluster, recipe.known,
+        metadata=recipe.metadata, start=recipe.start,
+    )  # fmt: skip
     return replace(plan, others=tuple(replace(other, source=source) for other in recipe.others))
 
 
@@ -205,6 +210,7 @@ def of_plan(plan: Plan, name: str, summary: str = "") -> Recipe:
     return Recipe(
         name, summary, plan.model, plan.reduction, plan.projection, plan.cluster,
         clusters_of(plan.cluster.method), plan.known, plan.metadata, None, plan.others, plan.source,
+        plan.start,
     )  # fmt: skip
 
 
@@ -231,9 +237,12 @@ def from_json(values: Any) -> Recipe:
         (recipe.reduction, ReductionConfig),
         (recipe.projection, ProjectionConfig),
         (recipe.cluster, ClusterConfig),
+        (recipe.start, ProjectionConfig | None),
     )
     if not all(isinstance(value, kind) for value, kind in kinds) or not isinstance(recipe.known, str):
-        raise ConfigError("The recipe's reduction, projection, cluster or known labels are not what they must be.")
+        raise ConfigError(
+            "The recipe's reduction, projection, start, cluster or known labels are not what they must be."
+        )
     return recipe
 
 
@@ -246,6 +255,8 @@ def plain(value: Any) -> Any:
         return source_to_json(value)
     if isinstance(value, _OWN) and dataclasses.is_dataclass(value):
         fields = {item.name: plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
+        if fields.get("start", value) is None:  # runs of before there was this setting are found again
+            del fields["start"]
         return {"type": type(value).__name__, **fields}
     if dataclasses.is_dataclass(value):
         return config.to_json(value)

@@ -8,6 +8,7 @@ reduced + config; clustering ← what it clusters + config.
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from core import checkpoints, classified, models
 from core.classified import ClassifierModel
 from core.clustering import Clustering, cluster
-from core.config import ClusterConfig, ProjectionConfig, ReductionConfig, to_json
+from core.config import ClusterConfig, Metric, ProjectionConfig, ReductionConfig, to_json
 from core.entries import (
     LATENTS,
     clustering_arrays,
@@ -35,12 +36,14 @@ from core.keys import (
     images_key,
     latents_key,
     model_key,
+    neighbours_key,
     projection_key,
     reduced_key,
     sample_key,
 )
 from core.latents import Latents, encode
 from core.models import TrainedModel
+from core.neighbours import Graph, search
 from core.plans import (
     AnyModel,
     CheckpointFile,
@@ -57,6 +60,8 @@ from core.plans import (
 from core.progress import Callback, ignore
 from core.projection import Components, Projection, Reduced, project, reduce
 from core.store import Store
+
+WIDTHS = (90, 300)  # neighbours kept of each image: for perplexities up to 30 and 100, and all that look at fewer
 
 
 def images(store: Store, source: Source, callback: Callback = ignore) -> Staged[ImageSet]:
@@ -172,6 +177,29 @@ def reduced(store: Store, encoded: Staged[Latents], config: ReductionConfig) -> 
     )
 
 
+def neighbours(
+    store: Store, key: str, values: np.ndarray, k: int, metric: Metric, callback: Callback = ignore
+) -> Graph:
+    """Find at least k nearest others of each image in what `key` names, once for all maps and analyses of it.
+
+    The narrowest graph that is kept and wide enough is taken; where there is none, the narrowest of `WIDTHS` is made, or
+    beyond them a multiple of the last, of at most n - 1.
+    """
+    most = len(values) - 1
+    beyond = -(-k // WIDTHS[-1]) * WIDTHS[-1]
+    fitting = [min(width, most) for width in (*WIDTHS, beyond) if width >= k]
+    width = next((w for w in fitting if store.has("neighbours", neighbours_key(key, metric, w))), fitting[0])
+    return staged_in(
+        store,
+        "neighbours",
+        neighbours_key(key, metric, width),
+        lambda: search(values, width, metric, callback),
+        lambda v: {"rows": v.rows, "distances": v.distances},
+        lambda e: Graph(e.arrays["rows"], e.arrays["distances"]),
+        lambda v: {"metric": metric, "n": len(values), "k": v.k},
+    ).value
+
+
 def projection(
     store: Store, before: Staged[Reduced], config: ProjectionConfig, callback: Callback = ignore
 ) -> Staged[Projection]:
@@ -181,7 +209,7 @@ def projection(
         store,
         "projection",
         projection_key(before.key, config),
-        lambda: project(values, config, callback),
+        lambda: project(values, config, callback, graph=partial(neighbours, store, before.key, values)),
         lambda v: without_none(
             {"coordinates": v.coordinates, "explained_variance_ratio": v.explained_variance_ratio}
         ),

@@ -2,8 +2,11 @@
 
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 
 COUNTING = ("torch", "sklearn", "scipy", "numba", "openTSNE")  # libraries that start threads of their own once loaded
+# Below this many multiplications a second thread costs more than it brings (measured on 2 cores).
+SMALL_WORK = 2e9
 
 
 def cores() -> int:
@@ -18,6 +21,13 @@ def cores() -> int:
 def share(running: int) -> int:
     """Return how many threads each of `running` jobs may start; every job has one at least."""
     return max(1, cores() // max(1, running))
+
+
+def one_thread_if(small: bool) -> AbstractContextManager[object]:
+    """Limit the threads of BLAS and OpenMP to one while the block runs, if the problem is small."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(limits=1) if small else nullcontext()
 
 
 class Limit:

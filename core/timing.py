@@ -31,17 +31,23 @@ UMAP_START = 2.0  # seconds to import what it needs and load its compiled code, 
 
 
 def predict_seconds(
-    config: ReductionConfig | ReductionMethod | ProjectionConfig | ClusterConfig, n: int, d: int
+    config: ReductionConfig | ReductionMethod | ProjectionConfig | ClusterConfig,
+    n: int,
+    d: int,
+    going_on: int | None = None,
 ) -> float:
     """Predict seconds for n images of d values each.
 
     Parameters
     ----------
     config : of a first reduction, a map or a clustering.
+    going_on : iterations of a t-SNE that goes on from a map that is there, with neighbours that are known.
     """
     if isinstance(config, TSNEConfig):
         iterations = config.early_exaggeration_iter + config.n_iter
         one = 7e-7 if config.n_components < 3 else 7e-7 + min(n, PAIRS_UP_TO) * 1.2e-10
+        if going_on is not None:
+            return 0.2 + min(going_on, config.n_iter) * n * one + n * config.perplexity * 1e-6
         return 1.3 + iterations * n * one + _neighbours(n, d)
     if isinstance(config, UMAPConfig):
         return UMAP_START + n * 1.8e-4 + _neighbours(n, d)

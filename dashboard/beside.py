@@ -53,10 +53,10 @@ def choose(plan: Plan, texts: dict[ModelRef, str]) -> tuple[tuple[Plan, str], ..
     plans = []
     for option in found:
         if option in models:
-            plans.append((replace(plan, model=models[option], others=()), texts[models[option]]))
+            plans.append((replace(plan, model=models[option], others=(), start=None), texts[models[option]]))
         else:
             config = CONFIGS[option.removeprefix("map ")](plan.projection.n_components)
-            plans.append((replace(plan, projection=config, others=()), options[option]))
+            plans.append((replace(plan, projection=config, others=(), start=None), options[option]))
     return tuple(plans)
 
 

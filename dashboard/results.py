@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from core import clustering, keys, pipeline, stages, timing
+from core import clustering, keys, moving, pipeline, stages, timing
 from core.config import (
     ClusterConfig,
     ProjectionConfig,
@@ -17,6 +17,7 @@ from core.config import (
     TSNEConfig,
     UMAPConfig,
 )
+from core.errors import ConfigError, DataError
 from core.images import ImageSet, Source
 from core.latents import Latents
 from core.plans import (
@@ -59,9 +60,11 @@ def _reduced(key: str, _before: Staged[Latents], _config: ReductionConfig) -> St
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _projection(key: str, _before: Staged[Any], _config: ProjectionConfig) -> Staged[Any]:
+def _projection(
+    key: str, _before: Staged[Any], _config: ProjectionConfig, _start: ProjectionConfig | None
+) -> Staged[Any]:
     iterative = isinstance(_config, TSNEConfig | UMAPConfig)
-    return stages.projection(store(), _before, _config, never if iterative else ignore)
+    return moving.projection(store(), _before, _config, _start, never if iterative else ignore)
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
@@ -76,6 +79,49 @@ def look(plan: Plan) -> Look:
     ------
     ExplorerError : a setting cannot work with these images.
     """
+    mapped = _mapped(plan)
+    return mapped if mapped.missing is not None or mapped.results is None else _clustered(plan, mapped.results)
+
+
+def has_map(plan: Plan) -> bool:
+    """Say whether there is a plan's map; False where a setting cannot work."""
+    try:
+        return _mapped(plan).missing is None
+    except (ConfigError, DataError):
+        return False
+
+
+def _mapped(plan: Plan) -> Look:
+    reduced = _reduced_latents(plan)
+    here = reduced.results
+    if reduced.missing is not None or here is None:
+        return reduced
+    before = some(here.reduced)
+    n, d = before.value.values.shape
+    check_size(plan.projection, n)
+    key = keys.map_key(before.key, plan.projection, plan.start)
+    if not store().has("projection", key):
+        seconds = _map_seconds(plan, before.key, n, d)
+        if isinstance(plan.projection, TSNEConfig | UMAPConfig) or seconds > LIVE_SECONDS:
+            return Look(plan, here, "projection", seconds)
+    projection = whole(lambda: _projection(key, before, plan.projection, plan.start))
+    if projection is None:
+        return Look(plan, here, "projection", _map_seconds(plan, before.key, n, d))
+    return Look(plan, replace(here, projection=projection))
+
+
+def _map_seconds(plan: Plan, before: str, n: int, d: int) -> float:
+    """Predict the seconds that a map takes; where it goes on from one that is missing, with that one."""
+    if plan.start is None:
+        return timing.predict_seconds(plan.projection, n, d)
+    moving.check(plan.projection, plan.start)
+    seconds = timing.predict_seconds(plan.projection, n, d, moving.iterations(plan.projection, plan.start))
+    if store().has("projection", keys.projection_key(before, plan.start)):
+        return seconds
+    return seconds + timing.predict_seconds(plan.start, n, d)
+
+
+def _reduced_latents(plan: Plan) -> Look:
     read = images(plan.source)
     if read is None:
         return Look(plan, None, "images")
@@ -91,24 +137,11 @@ def look(plan: Plan) -> Look:
     if encoded is None:
         return Look(plan, here, "latents")
     here = replace(here, latents=encoded)
-    n, d = encoded.value.latents.shape
     key = keys.reduced_key(encoded.key, plan.reduction)
-    seconds = timing.predict_seconds(plan.reduction, n, d)
+    seconds = timing.predict_seconds(plan.reduction, *encoded.value.latents.shape)
     if key != encoded.key and not store().has("reduced", key) and seconds > LIVE_SECONDS:
         return Look(plan, here, "reduced", seconds)
-    reduced = _reduced(key, encoded, plan.reduction)
-    here = replace(here, reduced=reduced)
-    key = keys.projection_key(reduced.key, plan.projection)
-    seconds = timing.predict_seconds(plan.projection, n, reduced.value.values.shape[1])
-    iterative = isinstance(plan.projection, TSNEConfig | UMAPConfig)
-    check_size(plan.projection, n)
-    if not store().has("projection", key) and (iterative or seconds > LIVE_SECONDS):
-        return Look(plan, here, "projection", seconds)
-    projection = whole(lambda: _projection(key, reduced, plan.projection))
-    if projection is None:
-        return Look(plan, here, "projection", seconds)
-    here = replace(here, projection=projection)
-    return _clustered(plan, here)
+    return Look(plan, replace(here, reduced=_reduced(key, encoded, plan.reduction)))
 
 
 def _clustered(plan: Plan, here: Results) -> Look:

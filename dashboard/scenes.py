@@ -17,7 +17,12 @@ from dashboard import components, results, server, state
 
 @dataclass(frozen=True)
 class Scene:
-    """What the page shows: the plan asked for, the map drawn with all its stages, and what is still missing."""
+    """What the page shows: the plan asked for, the map drawn with all its stages, and what is still missing.
+
+    Parameters
+    ----------
+    unfinished : the map drawn is what a job left that was stopped; it is nowhere kept.
+    """
 
     plan: Plan
     drawn: ProjectionConfig
@@ -25,6 +30,7 @@ class Scene:
     missing: StageName | None
     seconds: float
     beside: tuple[tuple[Plan, str], ...] = ()
+    unfinished: bool = False
 
 
 def find(plan: Plan) -> Scene | None:
@@ -42,17 +48,15 @@ def find(plan: Plan) -> Scene | None:
         _make(plan, "latents")
         return None
     if look is not None and missing is None and look.results is not None:
-        state.remember_map(place, plan.reduction, plan.projection, plan.cluster)
+        state.remember_map(place, plan)
         return Scene(plan, plan.projection, look.results, None, 0.0)
-    for reduction, projection, cluster in (
-        *state.last_maps(place, plan),
-        (ReductionConfig(), PCAConfig(2), plan.cluster),
-    ):
-        other = replace(plan, reduction=reduction, projection=projection, cluster=cluster, others=())
+    simple = replace(plan, reduction=ReductionConfig(), projection=PCAConfig(2), start=None)
+    for last in (*state.last_maps(place, plan), simple):
+        other = replace(last, others=())
         # What is attached may be what went wrong; the map stays without it.
         earlier = _complete(other) or _complete(replace(other, known="", metadata=""))
         if earlier is not None:
-            return Scene(plan, projection, earlier, missing, seconds)
+            return Scene(plan, other.projection, earlier, missing, seconds)
     if missing is not None:
         _make(plan, missing)
     return None
@@ -110,18 +114,68 @@ def pending(scene: Scene, job: Job | None) -> Results:
             server.jobs().start(scene.plan, scene.missing or "projection")
             st.rerun()
         return scene.shown
-    if job.state == "done":
+    if job.state == "done" or _left(scene, job) != scene.unfinished:
         st.rerun()
+    if scene.unfinished:
+        _stopped(scene, job)
+        return scene.shown
     if not job.active:
         components.job_ended(job)
         return scene.shown
     components.job_progress(job)
     if scene.missing == "clustering" and scene.seconds > results.LIVE_SECONDS:
         st.caption(f"{_title(scene)} takes about {components.duration(scene.seconds)} here.")
+    return _forming(scene.shown, job, "forming")
+
+
+def with_left(scene: Scene, job: Job | None) -> Scene:
+    """Let a scene show what its job left when it was stopped, unless that was dismissed."""
+    if job is None or not _left(scene, job):
+        return scene
+    return replace(
+        scene, shown=_forming(scene.shown, job, "unfinished"), drawn=scene.plan.projection, unfinished=True
+    )
+
+
+def _left(scene: Scene, job: Job) -> bool:
+    """Say whether the job of a map was stopped and left one that was not dismissed."""
+    made = scene.missing == "projection" and scene.shown.projection is not None and job.state == "cancelled"
+    return made and "coordinates" in (job.preview or {}) and not state.dismissed(_run(job))
+
+
+def _run(job: Job) -> str:
+    """Name one run of a job; started again it has the same id."""
+    return f"{job.id} {job.submitted}"
+
+
+def _forming(shown: Results, job: Job, word: str) -> Results:
+    """Return results with the newest map of a job in place of theirs, where there is one."""
     coordinates = (job.preview or {}).get("coordinates")
-    if coordinates is None or scene.shown.projection is None:
-        return scene.shown
-    divergence = job.progress.metrics.get("kl_divergence", math.nan) if job.progress is not None else math.nan
+    if coordinates is None or shown.projection is None:
+        return shown
+    divergence = None if job.progress is None else job.progress.metrics.get("kl_divergence")
     value = Projection(np.asarray(coordinates), kl_divergence=divergence)
-    forming = replace(scene.shown.projection, value=value, key=f"forming {job.id}")
-    return replace(scene.shown, projection=forming)
+    projection = replace(shown.projection, value=value, key=f"{word} {_run(job)}", found=False)
+    return replace(shown, projection=projection)
+
+
+def _stopped(scene: Scene, job: Job) -> None:
+    """Say how far a map is that was stopped, with buttons that make it again or go back to the one before."""
+    progress, said = job.progress, "Unfinished: stopped"
+    if progress is not None and progress.stage == _title(scene):
+        said += f" at {progress.unit} {progress.done:,} of {progress.total:,}"
+        divergence = progress.metrics.get("kl_divergence")
+        said += "" if divergence is None else f", KL {divergence:.2f}"
+    elif progress is not None:
+        said += f" during “{progress.stage}”; all images lie as a map of a sample of them says"
+    text, again, back = st.columns([6, 1, 1], vertical_alignment="center")
+    text.warning(f"{components.plain(said)}.", icon=":material/pause_circle:")
+    if again.button(
+        "Go on", key=f"again.{job.id}", width="stretch",
+        help="Begins anew: what was stopped cannot be taken up again.",
+    ):  # fmt: skip
+        server.jobs().start(scene.plan, "projection")
+        st.rerun()
+    if back.button("Dismiss", key=f"dismiss.{job.id}", width="stretch", help="Back to the map shown before."):
+        state.dismiss(_run(job))
+        st.rerun()

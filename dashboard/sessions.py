@@ -87,7 +87,7 @@ KNOWN: Mapping[str, Check] = {
     "reduction.degree": _whole(1, 6), "map.kernel": _one_of(*maps.KERNELS), "map.gamma.auto": _flag,
     "map.gamma": _number(-6, 2), "map.degree": _whole(1, 6),
     "tsne.perplexity": _whole(2, 100), "tsne.early_exaggeration": _whole(1, 40), "tsne.n_iter": _whole(100, 2000),
-    "tsne.init": _one_of(*maps.INITS), "tsne.metric": _one_of(*maps.METRICS), "tsne.seed": _SEED,
+    "tsne.start": _text, "tsne.init": _one_of(*maps.INITS), "tsne.metric": _one_of(*maps.METRICS), "tsne.seed": _SEED,
     "umap.n_neighbors": _whole(2, 100), "umap.min_dist": _number(0, 1), "umap.metric": _one_of(*maps.METRICS),
     "umap.seed": _SEED,
     "k.*": _whole(1, clusters.MAX_CLUSTERS), "on": _one_of(*clusters.CLUSTER_ON), "n_init": _whole(1, 20),

@@ -48,6 +48,12 @@ def panel(shown: Results, display: Display) -> None:
         )
 
 
+def nothing() -> None:
+    """Say why an unfinished map is not taken away."""
+    st.subheader("Take away")
+    st.caption("The map is unfinished: go on with it or dismiss it, then there are files to take away.")
+
+
 def compare(plan: Plan, shown: Results, recipe: str) -> None:
     """Let this map be remembered as a run for the Compare page."""
     with st.popover("Add to Compare", icon=":material/compare_arrows:", width="stretch"):

@@ -16,6 +16,7 @@ from dashboard import (
     components,
     drawn,
     further,
+    moves,
     reviewing,
     scenes,
     server,
@@ -113,6 +114,8 @@ def show(scene: Scene, drawing: display.Display, job_name: str | None) -> None:
                 mark=state.placed(some(shown.model).value.fingerprint, report.dimensions(shown)), small=bool(others),
                 link=(0, beside.lines()) if others else None, **options,
             )  # fmt: skip
+        if scene.missing is None:
+            moves.caption(scene.shown)
         if others:
             beside.draw(others, places[1:], spec_of, shown, pick, options)
     with panels_place:
@@ -125,7 +128,8 @@ def show(scene: Scene, drawing: display.Display, job_name: str | None) -> None:
         places_of = {each: st.container() if each == name else st.empty() for each in PANELS}
         with places_of[name]:
             PANELS[name](shown)
-    takeaway.pictures_panel(scene.shown)
+    if not scene.unfinished:
+        takeaway.pictures_panel(scene.shown)
     sessions.write_address()
 
 

@@ -97,14 +97,17 @@ def test_what_is_no_analysis_is_one_sentence(kept, plan):
         analyses.analyse(kept, plan, Nothing())
 
 
-def test_a_stopped_analysis_leaves_nothing(kept, plan):
+def test_a_stopped_analysis_leaves_nothing(store, plan):
+    pipeline.run(store, plan, "latents")
+
     def stop(progress):
         raise Cancelled
 
     config = GraphConfig(7)
     with pytest.raises(Cancelled):
-        analyses.analyse(kept, plan, config, stop)
-    assert analyses.found(kept, pipeline.run(kept, plan), config) is None
+        analyses.analyse(store, plan, config, stop)
+    assert analyses.found(store, pipeline.run(store, plan, "latents"), config) is None
+    assert not any(entry["stage"] == "neighbours" for entry in store.entries())
 
 
 def _ended(jobs, job):

@@ -1,6 +1,7 @@
 """UMAP: neighbourhoods kept, the same map for a seed, its graph and start by hand."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -157,3 +158,17 @@ def test_without_a_folder_for_its_cache_the_layout_is_compiled_all_the_same(monk
     umap_layout.epoch_kernel()(points, *edges, pull, zeros, np.float32(0.5), 0, umap_layout.generator(0))
     # Each of the two edges moves both ends by a quarter of the way between them: 1 → 1/2 → 1/4.
     np.testing.assert_allclose(points[:, 0], [0.375, 0.625])
+
+
+def test_of_many_images_a_map_of_a_sample_is_shown_first_and_changes_nothing(monkeypatch):
+    values = np.repeat(blobs()[0], 4, axis=0)
+    values += np.random.default_rng(0).normal(0, 0.1, values.shape).astype(values.dtype)
+    before = project(values, UMAPConfig(2, n_neighbors=8)).coordinates
+    module = sys.modules["core.projection.umap_map"]
+    monkeypatch.setattr(module, "SAMPLE_FROM", 100)
+    monkeypatch.setattr(module, "SAMPLE", 80)
+    seen = []
+    after = project(values, UMAPConfig(2, n_neighbors=8), seen.append).coordinates
+    np.testing.assert_array_equal(before, after)
+    first = next(progress for progress in seen if progress.preview)
+    assert (first.stage, first.preview["coordinates"].shape) == ("UMAP of a sample", (240, 2))

@@ -23,3 +23,10 @@ def test_tsne_and_umap_of_the_samples_wait_for_a_button():
 def test_more_images_and_a_third_dimension_take_longer():
     assert predict_seconds(TSNEConfig(2), 10_000, 32) > predict_seconds(TSNEConfig(2), 5000, 32)
     assert predict_seconds(TSNEConfig(3), 5000, 32) > predict_seconds(TSNEConfig(2), 5000, 32)
+
+
+def test_a_moved_perplexity_of_10000_images_follows_a_slider():
+    assert predict_seconds(TSNEConfig(2, perplexity=40), 10_000, 32, going_on=60) < 2
+    assert predict_seconds(TSNEConfig(2, perplexity=40), 10_000, 32) > 2
+    far = predict_seconds(TSNEConfig(2, perplexity=40), 10_000, 32, going_on=250)
+    assert predict_seconds(TSNEConfig(2, perplexity=40), 10_000, 32, going_on=60) < far

@@ -1,15 +1,18 @@
 """t-SNE's forces against their definition and openTSNE's, and its maps against openTSNE's."""
 
 import math
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from core.config import TSNEConfig
 from core.errors import ConfigError
+from core.neighbours import Graph
 from core.progress import Cancelled
 from core.projection import tsne_descent, tsne_forces
-from core.projection.tsne import Neighbours, neighbours, tsne
+from core.projection.tsne import neighbours, tsne
 
 SHORT = TSNEConfig(perplexity=10, n_iter=150, early_exaggeration_iter=100)
 
@@ -26,7 +29,7 @@ def affinities(values, perplexity=10):
     from openTSNE.nearest_neighbors import PrecomputedNeighbors
 
     graph = neighbours(values, perplexity, "euclidean")
-    return PerplexityBasedNN(perplexity=perplexity, knn_index=PrecomputedNeighbors(graph.indices, graph.distances))
+    return PerplexityBasedNN(perplexity=perplexity, knn_index=PrecomputedNeighbors(graph.rows, graph.distances))
 
 
 def repulsion(points):
@@ -169,7 +172,7 @@ def test_a_start_or_a_graph_that_does_not_fit_is_refused():
     with pytest.raises(ConfigError, match=r"shape \(10, 2\) does not fit a map of \(200, 2\)"):
         tsne(values, SHORT, start=np.zeros((10, 2)))
     with pytest.raises(ConfigError, match="needs 30"):
-        tsne(values, SHORT, graph=Neighbours(narrow.indices[:10], narrow.distances[:10]))
+        tsne(values, SHORT, graph=Graph(narrow.rows[:10], narrow.distances[:10]))
 
 
 @pytest.mark.parametrize("at", [20, 120])
@@ -185,3 +188,35 @@ def test_cancelling_passes_through_and_ends_the_threads(at):
     with pytest.raises(Cancelled):
         tsne(groups(), SHORT, stop)
     assert threading.active_count() == before
+
+
+def test_a_map_of_a_sample_comes_first_and_shows_all_images(monkeypatch):
+    monkeypatch.setattr(sys.modules["core.projection.tsne"], "SAMPLE", 60)
+    values, seen = groups(), []
+    config = replace(SHORT, init="sample")
+    found, error = tsne(values, config, seen.append)
+    stages = list(dict.fromkeys(progress.stage for progress in seen))
+    assert stages[-2:] == ["Finding neighbours", "t-SNE"] and "t-SNE of a sample" in stages[:-2]
+    first = next(progress for progress in seen if progress.preview)
+    assert first.stage == "t-SNE of a sample" and first.preview["coordinates"].shape == (200, 2)
+    last = [progress for progress in seen if progress.stage == "t-SNE of a sample"][-1].preview["coordinates"]
+    begun = next(progress for progress in seen if progress.stage == "t-SNE" and progress.preview).preview[
+        "coordinates"
+    ]
+    turned = np.abs(np.corrcoef(last.T, begun.T)[:2, 2:])
+    assert turned.max(axis=1).min() > 0.5  # the map grows out of it
+    assert error < tsne(values, SHORT)[1] * 1.1
+    np.testing.assert_array_equal(found, tsne(values, config)[0])
+
+
+def test_a_small_set_is_its_own_sample():
+    np.testing.assert_array_equal(
+        tsne(groups(), replace(SHORT, init="sample"))[0].shape, tsne(groups(), SHORT)[0].shape
+    )
+
+
+def test_more_iterations_take_a_map_further_on():
+    values = groups()
+    before, _ = tsne(values, SHORT)
+    errors = [tsne(values, TSNEConfig(perplexity=20), start=before, start_iter=count)[1] for count in (5, 60, 250)]
+    assert errors == sorted(errors, reverse=True)

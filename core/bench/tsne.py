@@ -12,7 +12,8 @@ import numpy as np
 from core.bench.data import Data
 from core.bench.runner import Benchmark, Side
 from core.config import TSNEConfig
-from core.projection.tsne import Neighbours, neighbours, tsne
+from core.neighbours import Graph
+from core.projection.tsne import neighbours, tsne
 
 COUNT = 10_000
 MOVED = 40.0  # the perplexity after the move; before it, 30
@@ -24,7 +25,7 @@ class _Prepared:
 
     values: np.ndarray
     start: np.ndarray | None = None
-    graph: Neighbours | None = None
+    graph: Graph | None = None
 
 
 def divergence(values: np.ndarray, coordinates: np.ndarray, perplexity: float, freedom: int = 1) -> float:
@@ -39,7 +40,7 @@ def divergence(values: np.ndarray, coordinates: np.ndarray, perplexity: float, f
     from scipy.spatial.distance import cdist
 
     graph = neighbours(values, perplexity, "euclidean")
-    known = PrecomputedNeighbors(graph.indices, graph.distances)
+    known = PrecomputedNeighbors(graph.rows, graph.distances)
     p = PerplexityBasedNN(perplexity=perplexity, knn_index=known).P.tocoo()
     rows = coordinates.astype(np.float64)
     power = (freedom + 1) / 2

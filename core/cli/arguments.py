@@ -29,6 +29,7 @@ from core.config import (
     ModelConfig,
     ProjectionConfig,
     ReductionConfig,
+    TSNEConfig,
     clusters_of,
     seed_of,
     with_clusters,
@@ -57,6 +58,7 @@ def asked(args: argparse.Namespace) -> tuple[Recipe, Source]:
     recipe = replace(recipe, model=model(args, recipe, chosen))
     recipe, chosen = recipes.with_parts(recipe, chosen)
     recipe = replace(recipe, reduction=_reduction(args, recipe), projection=_projection(args, recipe))
+    recipe = replace(recipe, start=_start(args, recipe))
     method = _method(args, recipe)
     cluster = replace(recipe.cluster, method=method, **({} if args.cluster_on is None else {"on": args.cluster_on}))
     recipe = replace(recipe, cluster=cluster, known=recipe.known if args.known is None else args.known)
@@ -160,6 +162,19 @@ def _projection(args: argparse.Namespace, recipe: Recipe) -> ProjectionConfig:
     return made
 
 
+def _start(args: argparse.Namespace, recipe: Recipe) -> ProjectionConfig | None:
+    """Return the settings of the map that this one goes on from: its own but for the perplexity."""
+    perplexity = getattr(recipe.start, "perplexity", None) if args.start_perplexity is None else args.start_perplexity
+    if perplexity is None:
+        return None
+    if not isinstance(recipe.projection, TSNEConfig):
+        if args.start_perplexity is None:
+            return None
+        raise ConfigError("--start-perplexity is for --projection tsne.")
+    start = replace(recipe.projection, perplexity=perplexity)
+    return None if start == recipe.projection else start
+
+
 def _reduction(args: argparse.Namespace, recipe: Recipe) -> ReductionConfig:
     base = recipe.reduction
     if args.standardize is not None:
@@ -233,8 +248,9 @@ def reseeded(made: Plan, seed: int) -> Plan:
         ref = replace(ref, training=replace(ref.training, seed=seed))
     projection: Any = made.projection
     projection = replace(projection, seed=seed) if hasattr(projection, "seed") else projection
+    start = replace(made.start, seed=seed) if isinstance(made.start, TSNEConfig) else made.start
     cluster = replace(made.cluster, method=with_seed(made.cluster.method, seed))
-    return replace(made, model=ref, projection=projection, cluster=cluster, others=())
+    return replace(made, model=ref, projection=projection, cluster=cluster, others=(), start=start)
 
 
 def _random(made: Plan) -> bool:

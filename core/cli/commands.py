@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from core import checkpoints, compare, known, pipeline, plans, report, review, stages, tables
+from core import checkpoints, compare, known, moving, pipeline, plans, report, review, stages, tables
 from core.architectures import ARCHITECTURES
 from core.cli import arguments, benchmark, inputs, outputs, reviewing
 from core.cli.bars import Bars
@@ -148,7 +148,8 @@ def run(args: argparse.Namespace, bars: Bars) -> int:
     store, recipe, plan, results = _results(args, bars, "clustering")
     try:
         config = replace(plan.projection, n_components=3)
-        third = stages.projection(store, plans.some(results.reduced), config, bars)
+        start = None if plan.start is None else replace(plan.start, n_components=3)
+        third = moving.projection(store, plans.some(results.reduced), config, start, bars)
         solid = replace(results, projection=third)
     except ConfigError as error:
         solid = None

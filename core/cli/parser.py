@@ -189,6 +189,9 @@ def _mapping(command: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--projection", choices=list(PROJECTIONS), help="the map's method (tsne)")
     _settings(group, PROJECTIONS.values(), without={"n_components", "seed"})
+    group.add_argument(
+        "--start-perplexity", type=float, metavar="P", help="t-SNE goes on from the map with this perplexity (anew)"
+    )
     group = command.add_argument_group("clusters")
     group.add_argument("--clusters", type=int, metavar="K", help="number of clusters (that of the classes, or 10)")
     group.add_argument("--cluster-method", choices=list(CLUSTERINGS), help="(kmeans)")

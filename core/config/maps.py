@@ -8,7 +8,7 @@ from core.errors import ConfigError
 
 Kernel = Literal["rbf", "poly", "cosine"]
 Metric = Literal["euclidean", "cosine", "manhattan"]
-Init = Literal["pca", "random", "spectral"]
+Init = Literal["pca", "random", "spectral", "sample"]
 
 
 @dataclass(frozen=True)

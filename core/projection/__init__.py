@@ -15,16 +15,16 @@ from core.config import (
     UMAPConfig,
 )
 from core.errors import ConfigError
+from core.neighbours import Find
 from core.progress import Callback, Progress, ignore
 from core.projection.checks import checked
 from core.projection.kernel import kernel_pca
 from core.projection.linear import Components, check_components, components, pca, pca_on, standardize, truncated_svd
-from core.projection.tsne import Neighbours, check_perplexity, neighbours, tsne
+from core.projection.tsne import WARM_ITERATIONS, check_perplexity, tsne
 from core.projection.umap_map import check_neighbors, umap
 
 __all__ = [
-    "Components", "Neighbours", "Projection", "Reduced", "check_size", "components", "keeps_components", "neighbours",
-    "project", "reduce", "tsne",
+    "Components", "Projection", "Reduced", "check_size", "components", "keeps_components", "project", "reduce", "tsne",
 ]  # fmt: skip
 
 
@@ -96,8 +96,21 @@ def reduce(
     return Reduced(*kernel_pca(values, method))
 
 
-def project(values: np.ndarray, config: ProjectionConfig, callback: Callback = ignore) -> Projection:
+def project(
+    values: np.ndarray,
+    config: ProjectionConfig,
+    callback: Callback = ignore,
+    *,
+    graph: Find | None = None,
+    start: np.ndarray | None = None,
+    start_iter: int = WARM_ITERATIONS,
+) -> Projection:
     """Lay (n, d) out as a map in 2 or 3 dimensions; the same seed gives the same map.
+
+    Parameters
+    ----------
+    graph : gives so many neighbours or more of each image by a metric, where they were found before; it is asked once.
+    start, start_iter : coordinates of a t-SNE map of the same images, from which t-SNE goes on by so many iterations.
 
     Raises
     ------
@@ -108,7 +121,7 @@ def project(values: np.ndarray, config: ProjectionConfig, callback: Callback = i
     if config.n_components not in (2, 3):
         raise ConfigError(f"A map has 2 or 3 dimensions; n_components is {config.n_components}.")
     if isinstance(config, TSNEConfig):
-        coordinates, divergence = tsne(values, config, callback)
+        coordinates, divergence = tsne(values, config, callback, start=start, start_iter=start_iter, graph=graph)
         return Projection(coordinates, kl_divergence=divergence)
     if isinstance(config, PCAConfig | KernelPCAConfig):
         name = "PCA" if isinstance(config, PCAConfig) else "Kernel PCA"
@@ -116,7 +129,7 @@ def project(values: np.ndarray, config: ProjectionConfig, callback: Callback = i
         found = pca(values, config.n_components) if isinstance(config, PCAConfig) else kernel_pca(values, config)
         callback(Progress(name, 1, 1))
         return Projection(*found)
-    return Projection(umap(values, config, callback))
+    return Projection(umap(values, config, callback, graph=graph))
 
 
 def check_size(config: ProjectionConfig, n: int) -> None:

@@ -1,14 +1,12 @@
 """Checks and numerical helpers that every reduction and map shares."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 
 from core.errors import ConfigError, DataError
-
-# Below this many multiplications a second thread costs more than it brings (measured on 2 cores).
-SMALL_WORK = 2e9
+from core.threads import SMALL_WORK as SMALL_WORK
+from core.threads import one_thread_if as one_thread_if
 
 
 def checked(values: np.ndarray) -> np.ndarray:
@@ -36,13 +34,6 @@ def checked_components(n_components: int, limit: int, reason: str) -> int:
     if n_components > limit:
         raise ConfigError(f"n_components {n_components} must be at most {limit}: {reason}.")
     return n_components
-
-
-def one_thread_if(small: bool) -> AbstractContextManager[object]:
-    """Limit the threads of BLAS and OpenMP to one while the block runs, if the problem is small."""
-    from threadpoolctl import threadpool_limits
-
-    return threadpool_limits(limits=1) if small else nullcontext()
 
 
 def batches(n: int, width: int) -> Iterator[slice]:

@@ -1,28 +1,42 @@
-"""UMAP: exact neighbours, progress and previews between epochs, cancelled by a callback that raises."""
+"""UMAP: progress and previews between epochs, cancelled by a callback that raises."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 
 from core.config import UMAPConfig
 from core.errors import ConfigError
+from core.neighbours import Find, Graph, known, sampled
 from core.progress import Callback, Progress, ignore, stopwatch
 from core.projection.checks import SMALL_WORK, checked, one_thread_if
 from core.projection.linear import pca
-from core.projection.neighbors import nearest
 from core.projection.umap_graph import first_map, spectral, union, weights
 from core.projection.umap_layout import curve, epoch_kernel, generator, tables
 
-# Up to here exact search takes less than a minute on two cores.
-EXACT_UP_TO = 100_000
+# Above, a map takes long enough for one of so many images, by so many epochs, to be shown first to who watches.
+SAMPLE_FROM, SAMPLE, SAMPLE_EPOCHS = 5_000, 2_000, 100
 _REPORT_EVERY, _PREVIEW_EVERY = 0.1, 0.3  # seconds
 
 
-def umap(values: np.ndarray, config: UMAPConfig, callback: Callback = ignore) -> np.ndarray:
+def umap(
+    values: np.ndarray,
+    config: UMAPConfig,
+    callback: Callback = ignore,
+    *,
+    graph: Graph | Find | None = None,
+    epochs: int | None = None,
+) -> np.ndarray:
     """Lay (n, d) out in 1 to 3 dimensions so that the graph of nearest neighbours is kept.
 
     Progress counts the epochs of the layout; finding neighbours and compiling come before the first one. A few times a
     second `preview` holds "coordinates", float32 (n, n_components).
+
+    Parameters
+    ----------
+    graph : `width` neighbours or more by the config's metric, from `core.neighbours.search`, when they are known,
+        or what finds them.
+    epochs : of the layout; None for umap-learn's number.
 
     Returns
     -------
@@ -30,29 +44,35 @@ def umap(values: np.ndarray, config: UMAPConfig, callback: Callback = ignore) ->
 
     Raises
     ------
-    ConfigError : n_neighbors is not below the number of images.
+    ConfigError : n_neighbors is not below the number of images, or the `graph` does not fit.
 
     Notes
     -----
     McInnes, Healy, Melville: UMAP: Uniform manifold approximation and projection (2018), with the constants of umap-learn:
-    500 epochs up to 10,000 images, 200 above. Exact neighbours up to 100,000 images, above NN-descent. The start is
-    spectral; of a graph in several pieces, and below 16 images, it is the principal components.
+    500 epochs up to 10,000 images, 200 above. Neighbours: see `core.neighbours.search`. The start is spectral; of a graph
+    in several pieces, and below 16 images, it is the principal components.
     """
     n = len(checked(values))
     check_neighbors(config.n_neighbors, n)
-    epochs = 500 if n <= 10_000 else 200
-    callback(Progress("UMAP", 0, epochs, "epoch"))
-    rows, distances = _neighbors(values, config)
+    epochs = epochs or (500 if n <= 10_000 else 200)
+    k = width(config)
+    if n > SAMPLE_FROM and callback is not ignore:
+        of_sample(values, config, callback)
+    near = known(graph, values, k, config.metric, callback)
+    if len(near.rows) != n or near.k < k:
+        raise ConfigError(
+            f"n_neighbors {k + 1} of {n} images needs {k} others of each; the graph has shape {near.rows.shape}."
+        )
     callback(Progress("UMAP", 0, epochs, "epoch"))
     with one_thread_if(n * n * values.shape[1] < SMALL_WORK):
-        graph = union(rows, weights(distances))
-        graph.data[graph.data < graph.data.max() / epochs] = 0  # they would never be drawn
-        graph.eliminate_zeros()
-        axes = spectral(graph, config.n_components, config.seed)
+        edges = union(near.rows[:, :k], weights(near.distances[:, :k]))
+        edges.data[edges.data < edges.data.max() / epochs] = 0  # they would never be drawn
+        edges.eliminate_zeros()
+        axes = spectral(edges, config.n_components, config.seed)
         if axes is None:
             axes = pca(values, min(config.n_components, *values.shape))[0]
     callback(Progress("UMAP", 0, epochs, "epoch"))
-    coordinates = _laid_out(first_map(axes, config.n_components, config.seed), graph, config, epochs, callback)
+    coordinates = _laid_out(first_map(axes, config.n_components, config.seed), edges, config, epochs, callback)
     callback(Progress("UMAP", epochs, epochs, "epoch", 0.0, preview={"coordinates": coordinates}))
     return coordinates
 
@@ -76,23 +96,23 @@ def _laid_out(points: np.ndarray, graph: object, config: UMAPConfig, epochs: int
     return points[:, : config.n_components].copy()
 
 
+def of_sample(values: np.ndarray, config: UMAPConfig, callback: Callback) -> None:
+    """Show (n, d) laid out by a map of `SAMPLE` random images, while nothing else is there; the map itself knows none of it."""
+    rows, spread = sampled(values, SAMPLE, config.metric, config.seed)
+
+    def report(progress: Progress) -> None:
+        preview = progress.preview and {"coordinates": spread(np.asarray(progress.preview["coordinates"]))}
+        callback(replace(progress, stage="UMAP of a sample", preview=preview))
+
+    umap(values[rows], config, report, epochs=SAMPLE_EPOCHS)
+
+
 def check_neighbors(n_neighbors: int, n: int) -> None:
     """Raise ConfigError when n images are too few for so many neighbours."""
     if n_neighbors >= n:
         raise ConfigError(f"n_neighbors {n_neighbors} needs at least {n_neighbors + 1} images; this set has {n}.")
 
 
-def _neighbors(values: np.ndarray, config: UMAPConfig) -> tuple[np.ndarray, np.ndarray]:
-    """Return the nearest others, int (n, n_neighbors - 1): an image counts as its own first neighbour; and distances."""
-    k = config.n_neighbors - 1
-    if len(values) <= EXACT_UP_TO:
-        return nearest(values, k, config.metric)
-    from pynndescent import NNDescent
-
-    found = NNDescent(
-        values.astype(np.float32), config.metric, n_neighbors=k + 1, random_state=config.seed, n_jobs=-1
-    )
-    rows, distances = found.neighbor_graph
-    own = rows == np.arange(len(rows))[:, None]
-    own[~own.any(axis=1), k] = True
-    return rows[~own].reshape(-1, k), distances[~own].reshape(-1, k)
+def width(config: UMAPConfig) -> int:
+    """Return how many other images of each a map needs: an image counts as its own first neighbour."""
+    return config.n_neighbors - 1

@@ -1,5 +1,7 @@
 """The map and what is done to the latents before it, as widgets in and configs out."""
 
+from typing import get_args
+
 import streamlit as st
 
 from core.config import (
@@ -17,7 +19,9 @@ from core.config import (
 )
 from dashboard import state
 
-INITS: tuple[Init, ...] = ("pca", "random", "spectral")
+AUTOMATIC = "automatic"
+INITS = (AUTOMATIC, *get_args(Init))
+SAMPLE_FROM = 5_000  # above, a map takes long enough for one of a sample to be shown first
 MAPS = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA", "kernel-pca": "Kernel PCA"}
 METRICS: tuple[Metric, ...] = ("euclidean", "cosine", "manhattan")
 KERNELS: tuple[Kernel, ...] = ("rbf", "poly", "cosine")
@@ -32,13 +36,13 @@ def projection(n: int, d: int) -> tuple[ReductionConfig, ProjectionConfig]:
         label_visibility="collapsed",
     )  # fmt: skip
     with st.expander("Map settings"):
-        made = _map_settings(method, dims)
+        made = _map_settings(method, dims, n)
     with st.expander("Before the map"):
         reduction = _reduction(n, d)
     return reduction, made
 
 
-def _map_settings(method: str, dims: int) -> ProjectionConfig:
+def _map_settings(method: str, dims: int, n: int) -> ProjectionConfig:
     if method == "pca":
         st.caption("PCA has no settings: the map shows the directions of largest variance.")
         return PCAConfig(dims)
@@ -76,13 +80,22 @@ def _map_settings(method: str, dims: int) -> ProjectionConfig:
             "n_iter", 100, 2000, step=50, key=state.setting("tsne.n_iter", 500),
             help="Iterations after the 250 of early exaggeration.",
         ),
-        init=st.selectbox(
-            "init", INITS, key=state.setting("tsne.init", "pca"),
-            help="Where points start; “pca” keeps the overall form best.",
-        ),
+        init=_init(n),
         metric=st.selectbox("metric", METRICS, key=state.setting("tsne.metric", "euclidean")),
         seed=st.number_input("seed", 0, 2**31, key=state.setting("tsne.seed", 0)),
     )  # fmt: skip
+
+
+def _init(n: int) -> Init:
+    chosen = st.selectbox(
+        "init", INITS, key=state.setting("tsne.init", AUTOMATIC),
+        help="Where points start: “pca” on the principal components, “sample” on a map of 2,000 of the images, which is there "
+        f"within seconds. Automatic is “sample” for more than {SAMPLE_FROM:,} images, else “pca”.",
+    )  # fmt: skip
+    if chosen == AUTOMATIC:
+        return "sample" if n > SAMPLE_FROM else "pca"
+    found: Init = chosen
+    return found
 
 
 def _kernel_pca(name: str, n_components: int) -> KernelPCAConfig:

@@ -1,13 +1,13 @@
 """What one run of a page leaves for the next, and what the page's address says."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from core.config import ClusterConfig, ProjectionConfig, ReductionConfig
 from core.plans import ModelRef, Plan
 from dashboard.state.settings import change
 
@@ -88,20 +88,35 @@ def page(name: str) -> StreamlitPage | None:
     return found
 
 
-def remember_map(
-    place: str, reduction: ReductionConfig, projection: ProjectionConfig, cluster: ClusterConfig
-) -> None:
+def remember_map(place: str, plan: Plan) -> None:
     """Remember the settings of the map last shown of a data set and model."""
-    st.session_state.setdefault("maps", {})[place] = (reduction, projection, cluster)
+    st.session_state.setdefault("maps", {})[place] = plan
 
 
-def last_maps(place: str, plan: Plan) -> list[tuple[ReductionConfig, ProjectionConfig, ClusterConfig]]:
-    """Return settings of a map to show while a plan's own is missing, best first: the last map, with its clusters."""
-    known = st.session_state.get("maps", {}).get(place)
+def last_maps(place: str, plan: Plan) -> list[Plan]:
+    """Return plans of a map to show while a plan's own is missing, best first: the last map, with its clusters."""
+    known: Plan | None = st.session_state.get("maps", {}).get(place)
     if known is None:
         return []
-    reduction, projection, cluster = known
-    return [(reduction, projection, plan.cluster), (plan.reduction, plan.projection, cluster), known]
+    last = replace(plan, reduction=known.reduction, projection=known.projection, start=known.start)
+    return [last, replace(plan, cluster=known.cluster), replace(last, cluster=known.cluster)]
+
+
+def asked_before(place: str, perplexity: float) -> float | None:
+    """Note the perplexity of a map that is asked for, and return that of the one before, when it differs in that alone."""
+    before: tuple[str, float] | None = st.session_state.get("asked map")
+    st.session_state["asked map"] = (place, perplexity)
+    return before[1] if before is not None and before[0] == place else None
+
+
+def dismiss(job: str) -> None:
+    """Note that what a stopped job left is not to be shown."""
+    st.session_state.setdefault("dismissed", set()).add(job)
+
+
+def dismissed(job: str) -> bool:
+    """Say whether what a stopped job left is not to be shown."""
+    return job in st.session_state.get("dismissed", ())
 
 
 def awaited(key: str, found: bool) -> bool:

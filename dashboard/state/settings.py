@@ -58,6 +58,7 @@ def forget_settings() -> None:
     for key in [key for key in st.session_state if str(key).startswith(PREFIX)]:
         del st.session_state[key]
     kept.clear()
+    st.session_state.pop("asked map", None)  # what comes next is no move of a slider
 
 
 def value(name: str, default: Any = None) -> Any:

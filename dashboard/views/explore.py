@@ -14,6 +14,7 @@ from dashboard import (
     further,
     inputs,
     learning,
+    moves,
     offers,
     reviewing,
     saved,
@@ -50,6 +51,7 @@ def show() -> None:
         reduction, projection = maps.projection(len(found), inputs.n_latents(trained.value))
         cluster = clusters.cluster(found, None if of_recipe is None else of_recipe.recipe)
         plan = Plan(source, ref, reduction, projection, cluster, clusters.known(found), metadata=opened.metadata)
+        plan = moves.started(plan)
         texts = {choice.ref: choice.text for choice in offers.model_choices(found)}
         plan = replace(plan, others=clusters.ensemble(plan, tuple(texts), texts))
         maps_beside = beside.choose(plan, {ref: text for ref, text in texts.items() if ref != plan.model})
@@ -102,6 +104,8 @@ def _no_model(found: ImageSet) -> None:
 
 
 def _draw(scene: Scene, recipe_name: str) -> None:
+    job = scenes.job_of(scene)
+    scene = scenes.with_left(scene, job)
     whole = further.attached(reviewing.attached(scene.shown))
     columns = drawn.columns(whole)
     names = tuple(column.title for column in columns)
@@ -109,12 +113,14 @@ def _draw(scene: Scene, recipe_name: str) -> None:
     dims = report.dimensions(scene.shown)
     with st.sidebar:
         drawing = display.choose(names, kinds, dims)
-        takeaway.panel(whole, drawing)
-        takeaway.compare(scene.plan, scene.shown, recipe_name)
+        if scene.unfinished:
+            takeaway.nothing()
+        else:
+            takeaway.panel(whole, drawing)
+            takeaway.compare(scene.plan, scene.shown, recipe_name)
         saved.panel(scene.shown.images.value)
         display.store_status(scene.shown)
     numbers = st.container()
-    job = scenes.job_of(scene)
     polling = components.POLL_SECONDS if job is not None and job.active else None
     st.fragment(workbench.show, run_every=polling)(scene, drawing, job.id if job is not None else None)
     with numbers:
