@@ -137,6 +137,8 @@ def encode(spec: MapSpec) -> bytes:
 def parts(spec: MapSpec) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Return the header of a map, and its arrays by name, little-endian; equal columns give equal arrays.
 
+    There is no array `row` where the rows are 0, 1, …, n - 1.
+
     Raises
     ------
     ConfigError : the colour has more groups than can be told apart.
@@ -145,7 +147,8 @@ def parts(spec: MapSpec) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         name: np.ascontiguousarray(spec.coordinates[:, i], np.float32)
         for i, name in enumerate("xyz"[: spec.coordinates.shape[1]])
     }
-    arrays["row"] = np.asarray(spec.rows, np.int32)
+    if not np.array_equal(spec.rows, np.arange(len(spec.rows))):  # else the browser numbers them itself
+        arrays["row"] = np.asarray(spec.rows, np.int32)
     color = _color(spec.color, arrays)
     symbol = None
     if spec.symbol is not None:

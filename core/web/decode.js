@@ -24,7 +24,16 @@ function decodeFrame(bytes) {
   for (const [name, a] of Object.entries(header.arrays)) {
     arrays[name] = new ARRAY_TYPES[a.dtype](data.buffer, start + a.offset, a.length);
   }
-  return { header, arrays };
+  return { header, arrays: withRows(arrays, header.n) };
+}
+
+let countedRows = new Int32Array(0); // 0, 1, 2, …: those of the map drawn last
+
+/** Arrays with `row`, which is not sent where it is 0, 1, …, n - 1. */
+function withRows(arrays, n) {
+  if (arrays.row) return arrays;
+  if (countedRows.length !== n) countedRows = Int32Array.from({ length: n }, (_, i) => i);
+  return { ...arrays, row: countedRows };
 }
 
 /**
@@ -97,7 +106,7 @@ async function fetchFrame(header, urlOf) {
   for (const [k, buffer] of (await Promise.all(buffers)).entries()) {
     arrays[names[k]] = new ARRAY_TYPES[header.arrays[names[k]].dtype](buffer);
   }
-  return { header: { ...header, ids: await ids }, arrays };
+  return { header: { ...header, ids: await ids }, arrays: withRows(arrays, header.n) };
 }
 
 /** Bits in base64, the first in the lowest bit of the first byte, as `core.selection.packed` writes them; null for none. */
