@@ -81,7 +81,8 @@ const fetchedArrays = new Map();
 /** Fetch a file of an array or of JSON once; the file's name stands for its content. */
 function fetchOnce(url, read) {
   if (!fetchedArrays.has(url)) {
-    const loading = fetch(url).then((response) => {
+    const loading = fetch(url, { cache: "force-cache" }).then(async (kept) => {
+      const response = kept.ok ? kept : await fetch(url, { cache: "reload" }); // it may be there by now
       if (!response.ok) throw new Error(`${url} (${response.status})`);
       return read(response);
     });
