@@ -48,6 +48,12 @@ def test_rows_are_sent_only_where_they_are_not_counted():
         np.testing.assert_array_equal(arrays["row"], rows)
 
 
+def test_the_browser_is_told_from_how_many_dots_on_a_map_is_dense():
+    assert decode(figures.encode(SPEC))[0]["dense"] == {"above": figures.DENSE_ABOVE, "drawn": figures.DENSE_DRAWN}
+    lower = decode(figures.encode(replace(SPEC, dense_above=3, dense_drawn=2)))[0]
+    assert lower["dense"] == {"above": 3, "drawn": 2} and lower["key"] != decode(figures.encode(SPEC))[0]["key"]
+
+
 def test_numbers_are_coloured_between_their_smallest_and_largest():
     header, arrays = decode(figures.encode(replace(SPEC, color=ERROR)))
     assert (header["color"]["kind"], header["color"]["min"], header["color"]["max"]) == ("number", 0.5, 1.5)

@@ -32,7 +32,10 @@ let countedRows = new Int32Array(0); // 0, 1, 2, …: those of the map drawn las
 /** Arrays with `row`, which is not sent where it is 0, 1, …, n - 1. */
 function withRows(arrays, n) {
   if (arrays.row) return arrays;
-  if (countedRows.length !== n) countedRows = Int32Array.from({ length: n }, (_, i) => i);
+  if (countedRows.length !== n) {
+    countedRows = new Int32Array(n);
+    for (let i = 0; i < n; i++) countedRows[i] = i;
+  }
   return { ...arrays, row: countedRows };
 }
 

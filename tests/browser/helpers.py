@@ -28,13 +28,14 @@ PATIENCE = 90_000  # ms
 
 # Client coordinates of a row of the data set on the drawn map, in 2-D and in 3-D.
 _SCREEN = """(row) => {
-  const root = document.querySelector('.ee-map'), {gd} = root.eeMap, at = root.eeMap.pointOf(row);
-  const trace = gd._fullData[at.curve], full = gd._fullLayout;
-  if (trace.type !== 'scatter3d') {
-    const box = gd.getBoundingClientRect();
-    return [box.left + full.xaxis._offset + full.xaxis.l2p(trace.x[at.point]),
-            box.top + full.yaxis._offset + full.yaxis.l2p(trace.y[at.point])];
+  const root = document.querySelector('.ee-map'), {gd} = root.eeMap, full = gd._fullLayout;
+  const {header, arrays} = root.eeMap.frame();
+  if (header.dim === 2) {
+    const box = gd.getBoundingClientRect(), i = arrays.row.indexOf(row);
+    return [box.left + full.xaxis._offset + full.xaxis.l2p(arrays.x[i]),
+            box.top + full.yaxis._offset + full.yaxis.l2p(arrays.y[i])];
   }
+  const at = root.eeMap.pointOf(row), trace = gd._fullData[at.curve];
   const scene = full.scene._scene, camera = scene.glplot.cameraParams, scale = scene.dataScale;
   const multiply = (m, v) => [0, 1, 2, 3].map((i) => m[i] * v[0] + m[i + 4] * v[1] + m[i + 8] * v[2] + m[i + 12] * v[3]);
   let v = [trace.x[at.point] * scale[0], trace.y[at.point] * scale[1], trace.z[at.point] * scale[2], 1];
