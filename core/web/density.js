@@ -92,7 +92,7 @@ function densityPixels(frame, theme, bits, points, region, size) {
       pixels[4 * bin + 3] = 255 * (bits ? Math.max(0.7, opacity) : opacity);
     } else if (behind?.counts[bin]) {
       pixels.set(gray, 4 * bin);
-      pixels[4 * bin + 3] = 255 * 0.6 * binOpacity(behind.counts[bin], most);
+      pixels[4 * bin + 3] = 255 * 0.85 * binOpacity(behind.counts[bin], most);
     }
   }
   return pixels;

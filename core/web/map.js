@@ -58,10 +58,6 @@ function mountMap(root, options) {
   let zoomTimer = 0;
   let viewTimer = 0;
 
-  const legendChanges = ({ header: { color } }) => {
-    const before = shown.header.color;
-    return before.title !== color.title || before.names?.length !== color.names?.length;
-  };
   const index = (point) => members[point.curveNumber]?.[point.pointNumber] ?? -1;
   /** The picture under the pointer, else the dot nearest to it. */
   const find = (place) => {
@@ -81,21 +77,21 @@ function mountMap(root, options) {
     card.element.dataset.theme = theme.dark ? "dark" : "light";
     const same = shown?.header.view_key === frame.header.view_key && shown?.header.dim === frame.header.dim;
     const camera = same ? plot.layout?.scene?.camera : undefined;
-    const region = isDense(frame) ? (same && shown && !legendChanges(frame) ? shownRegion(plot, frame) : firstRegion(plot, frame, same ? null : options.view)) : null;
-    const built = region ? buildDense(frame, theme, wanted, region) : { ...buildTraces(frame, theme, wanted.bits), images: [] };
+    const region = frame.header.dim === 2 ? regionFor(frame, same) : null;
+    const built = buildFor(frame, theme, wanted, region);
     card.hide();
     ring.hidden = true;
     layer.clear();
     lasso.clear();
     if (shown && shown.header.dim !== frame.header.dim) release();
-    const traces = [...built.traces, ...symbolLegend(frame, theme), ...markTrace(frame, wanted.mark, theme), ...(region ? [cornerTrace(frame)] : [])];
+    const traces = [...built.traces, ...symbolLegend(frame, theme), ...markTrace(frame, wanted.mark, theme), ...(isDense(frame) ? [cornerTrace(frame)] : [])];
     const layout = withView({ ...buildLayout(frame, theme, camera, wanted.text), images: built.images }, shown ? null : options.view, frame);
     await Plotly.react(plot, traces, layout, plotConfig(lasso3d.toggle, frame.header.dim));
     shown = frame;
     marked = wanted.text;
     drawnAs = { theme, wanted };
     members = built.members;
-    if (!region) tellDense("", "");
+    if (!isDense(frame)) tellDense("", "");
     message.hidden = true;
     finder.prepare();
     attach();
@@ -105,12 +101,19 @@ function mountMap(root, options) {
     root.dataset.selected = wanted.bits ? countBits(wanted.bits) : "";
   }
 
-  /** Traces and image of a dense map's region. */
-  function buildDense(frame, theme, { bits, text }, region) {
-    const view = denseView(frame, theme, bits, region);
+  /** The region of a flat map that will be in view once a frame is drawn, with as little left to be drawn anew as can be known. */
+  function regionFor(frame, same) {
+    if (!same || !shown) return firstRegion(plot, frame, shown ? null : options.view);
+    const region = shownRegion(plot, shown);
+    return sameLegend(frame, shown) ? region : { ...region, hidden: [] };
+  }
+
+  /** Traces of a frame, and of a dense map those of a region and an image, as faint as what is in view asks for. */
+  function buildFor(frame, theme, { bits, text }, region) {
+    const view = isDense(frame) ? denseView(frame, theme, bits, region) : { drawn: null, images: [] };
     const built = buildTraces(frame, theme, bits, view.drawn);
-    withOpacity(built.traces, wantedOpacity(frame, view.drawn.length));
-    tellDense(denseKey(frame, theme, text, region), view.note);
+    if (region) withOpacity(built.traces, wantedOpacity(frame, (view.drawn ?? pointsInView(frame, region)).length));
+    if (view.drawn) tellDense(denseKey(frame, theme, text, region), view.note);
     return { ...built, ...view };
   }
 
@@ -149,7 +152,7 @@ function mountMap(root, options) {
   async function followDense(region) {
     const { theme, wanted } = drawnAs;
     if (denseKey(shown, theme, wanted.text, region) === denseShown) return pointsInView(shown, region);
-    const built = buildDense(shown, theme, wanted, region);
+    const built = buildFor(shown, theme, wanted, region);
     members = built.members;
     await Plotly.update(plot, tracesUpdate(built.traces), { images: built.images }, members.map((_, k) => k));
     root.dataset.opacity = wantedOpacity(shown, built.drawn.length).toFixed(3);
@@ -258,6 +261,12 @@ function mountMap(root, options) {
       root.replaceChildren();
     },
   };
+}
+
+/** Whether the legends of two frames are of the same groups, so that those switched off stay so. */
+function sameLegend(one, other) {
+  const [a, b] = [one, other].map(({ header: { color } }) => `${color.title} ${(color.names ?? []).length}`);
+  return a === b;
 }
 
 /** Trace and point number of a row of the data set, or null when it is not drawn. */

@@ -165,7 +165,7 @@ def test_bins_mix_colours_by_count_and_are_stronger_by_its_logarithm(page):
     faint = round(255 * 0.22)
     assert made[0] == [191, 0, 64, 255, 0, 0, 255, faint]  # three red and one blue: 3/4 of 255 red
     # Only dot 3 is selected; the fullest bin is that of three others, so the single one is raised to 0.7.
-    assert made[1] == [0, 0, 255, round(255 * 0.7), 185, 185, 185, round(255 * 0.6 * 0.22)]
+    assert made[1] == [0, 0, 255, round(255 * 0.7), 185, 185, 185, round(255 * 0.85 * 0.22)]
     assert made[2] == [128, 128, 128, 255, 154, 154, 154, faint]  # the mean of 1, 3 and 2; none: gray
 
 
