@@ -21,6 +21,7 @@ ORDER = [
     "architectures",
     "progress",
     "threads",
+    "compiled",
     "store",
     "imageset",
     "neighbours",
