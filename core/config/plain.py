@@ -39,10 +39,12 @@ CLASSES: tuple[type, ...] = (
 
 
 def to_json(config: Any) -> dict[str, Any]:
-    """Turn a config into plain JSON values; `type` names its class."""
+    """Turn a config into plain JSON values; `type` names its class. Settings that are `LEFT_OUT` are there unless None."""
     values: dict[str, Any] = {"type": type(config).__name__}
     for item in dataclasses.fields(config):
         value = getattr(config, item.name)
+        if value is None and item.metadata.get("left_out"):
+            continue
         values[item.name] = to_json(value) if dataclasses.is_dataclass(value) else value
     return values
 
