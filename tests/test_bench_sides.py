@@ -56,3 +56,12 @@ def test_a_measure_can_count_in_place_of_the_time():
     )
     assert outcome.ratios == (2.5,) and outcome.met
     assert "2.50 times fewer bytes" in report([outcome])
+
+
+def test_a_benchmark_whose_library_is_missing_is_left_out_in_a_sentence(monkeypatch, capsys):
+    from core.__main__ import main
+    from core.cli import benchmark
+
+    monkeypatch.setattr(benchmark, "find_spec", lambda name: None)
+    assert main(["bench", "tsne-device"]) == 0
+    assert capsys.readouterr().out == "tsne-device: left out, as torchdr is not installed\n"

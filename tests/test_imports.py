@@ -22,6 +22,7 @@ ORDER = [
     "progress",
     "threads",
     "compiled",
+    "accelerated",
     "store",
     "imageset",
     "neighbours",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.accelerated import there_or_here
 from core.clustering.result import Clustering, by_size
 from core.config import KMeansConfig, MiniBatchKMeansConfig
 from core.errors import ConfigError
@@ -45,7 +46,31 @@ def kmeans(values: np.ndarray, method: KMeansConfig | MiniBatchKMeansConfig) -> 
     -----
     Lloyd (1982) from k-means++ starts (Arthur and Vassilvitskii, 2007); on random batches: Sculley (2010). More points than
     `start_sample`: of `TRIED` times `n_init` starts, each brought to its end on the sample, the best `n_init` go on on all.
+    On a GPU by cuML where it is installed.
     """
+    return there_or_here(
+        "cuml",
+        "KMeans",
+        lambda: by_cuml(values, method),
+        lambda: _here(values, method),
+        isinstance(method, KMeansConfig),
+    )
+
+
+def by_cuml(values: np.ndarray, method: KMeansConfig) -> Clustering:
+    """Cluster (n, d) by cuML's KMeans on the GPU, from its own starts on all points; the last iterations are ours."""
+    from cuml.cluster import KMeans
+
+    points = np.ascontiguousarray(values, np.float32)
+    found = KMeans(
+        n_clusters=method.n_clusters, n_init=method.n_init, max_iter=method.max_iter, random_state=method.seed,
+        output_type="numpy",
+    ).fit(points)  # fmt: skip
+    centers = np.ascontiguousarray(found.cluster_centers_, np.float32)
+    return _best([_run(points, centers, method.max_iter, _tolerance(points))], method.n_clusters)
+
+
+def _here(values: np.ndarray, method: KMeansConfig | MiniBatchKMeansConfig) -> Clustering:
     if isinstance(method, KMeansConfig) and method.start_sample is not None and method.start_sample < len(values):
         return _from_sample(np.ascontiguousarray(values, np.float32), method, method.start_sample)
     from sklearn.cluster import KMeans, MiniBatchKMeans
