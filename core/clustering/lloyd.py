@@ -14,7 +14,7 @@ COMPILED: dict[str, Any] = {"nogil": True, "fastmath": {"reassoc", "contract", "
 
 
 @compiled(**COMPILED)
-def apart(a: np.ndarray, b: np.ndarray) -> float:
+def apart(a: np.ndarray, b: np.ndarray) -> Any:
     """Return the squared distance of two points (d,)."""
     total = np.float32(0)
     for j in range(len(a)):

@@ -1,14 +1,9 @@
 """What a setting may be: each check raises `ConfigError` with one sentence that names value and limit."""
 
 import math
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, get_args
 
 from core.errors import ConfigError
-
-# Of a field: None is not written to JSON, so that keys and recipes from before there was this setting stay what they are.
-LEFT_OUT: Mapping[str, bool] = MappingProxyType({"left_out": True})
 
 
 def between(name: str, value: float, low: float, high: float = math.inf) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.clustering import MANY, MOST_PAIRS, MOST_SPECTRAL, SAMPLE, start_sample, title_of
+from core.clustering import MOST_PAIRS, MOST_SPECTRAL, SAMPLE, start_sample, title_of
 from core.config import (
     AgglomerativeConfig,
     ClusterConfig,
@@ -165,7 +165,7 @@ def _n_init(name: str, first: int) -> int:
 
 
 def _start_sample(n: int) -> int | None:
-    if n <= MANY or not st.checkbox(
+    if start_sample(n) is None or not st.checkbox(
         "Choose starts on a sample", key=state.setting("kmeans.sample", True),
         help=f"Three times n_init starts are tried on {SAMPLE:,} images, and the best n_init go on on all: several times "
         "faster, at about the same inertia.",
