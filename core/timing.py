@@ -79,6 +79,9 @@ def _clustering(config: ClusterConfig, n: int, d: int) -> float:
         if method.graph_neighbors is None:
             return 0.05 + 4.5e-8 * n * n
         return 0.1 + _neighbours(n, dims) + n * 5.6e-5 + 9.2e-9 * n * n
+    if isinstance(method, KMeansConfig) and method.start_sample is not None:
+        looked = method.n_init * (n + 3 * min(n, method.start_sample))
+        return 0.05 + 12 * looked * method.n_clusters * (5 + dims) * 1e-10
     if isinstance(method, KMeansConfig):
         return 0.05 + method.n_init * 40 * n * method.n_clusters * (5 + dims) * 1e-10
     return 0.05 + method.n_init * 40 * min(n, method.batch_size) * method.n_clusters * (5 + dims) * 1e-10

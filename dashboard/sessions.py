@@ -91,6 +91,7 @@ KNOWN: Mapping[str, Check] = {
     "umap.n_neighbors": _whole(2, 100), "umap.min_dist": _number(0, 1), "umap.metric": _one_of(*maps.METRICS),
     "umap.seed": _SEED,
     "k.*": _whole(1, clusters.MAX_CLUSTERS), "on": _one_of(*clusters.CLUSTER_ON), "n_init": _whole(1, 20),
+    "kmeans.sample": _flag,
     "cluster.method": _one_of(*clusters.METHODS), "cluster.seed": _SEED,
     "mixture.covariance": _one_of(*clusters.COVARIANCES), "mixture.n_init": _whole(1, 20),
     "agglomerative.linkage": _one_of(*clusters.LINKAGES), "agglomerative.graph": _flag,

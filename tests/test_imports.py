@@ -21,6 +21,8 @@ ORDER = [
     "architectures",
     "progress",
     "threads",
+    "compiled",
+    "accelerated",
     "store",
     "imageset",
     "neighbours",

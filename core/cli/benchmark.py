@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+from importlib.util import find_spec
 
 from core import bench
 from core.bench.data import Data
@@ -33,6 +34,10 @@ def run(args: argparse.Namespace, bars: Bars) -> int:
     data = Data(args.data, store=args.store)
     outcomes = []
     for name in args.names or bench.ALL:
+        needs = bench.ALL[name].needs
+        if needs and find_spec(needs) is None:
+            print(f"{name}: left out, as {needs} is not installed", flush=True)
+            continue
         outcomes.append(bench.run(bench.ALL[name], data, args.repeats, bars))
         bars.close()
         print(bench.report(outcomes[-1:]), flush=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.accelerated import there_or_here
 from core.config import (
     KernelPCAConfig,
     PCAConfig,
@@ -17,6 +18,7 @@ from core.config import (
 from core.errors import ConfigError
 from core.neighbours import Find
 from core.progress import Callback, Progress, ignore
+from core.projection import torchdr_maps
 from core.projection.checks import checked
 from core.projection.kernel import kernel_pca
 from core.projection.linear import Components, check_components, components, pca, pca_on, standardize, truncated_svd
@@ -121,7 +123,12 @@ def project(
     if config.n_components not in (2, 3):
         raise ConfigError(f"A map has 2 or 3 dimensions; n_components is {config.n_components}.")
     if isinstance(config, TSNEConfig):
-        coordinates, divergence = tsne(values, config, callback, start=start, start_iter=start_iter, graph=graph)
+        check_perplexity(config.perplexity, len(checked(values)))
+        coordinates, divergence = there_or_here(
+            "torchdr", "t-SNE", lambda: torchdr_maps.tsne(values, config, "cuda", callback),
+            lambda: tsne(values, config, callback, start=start, start_iter=start_iter, graph=graph),
+            start is None and torchdr_maps.tsne_fits(config),
+        )  # fmt: skip
         return Projection(coordinates, kl_divergence=divergence)
     if isinstance(config, PCAConfig | KernelPCAConfig):
         name = "PCA" if isinstance(config, PCAConfig) else "Kernel PCA"

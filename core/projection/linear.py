@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.accelerated import there_or_here
 from core.projection.checks import SMALL_WORK, batches, checked, checked_components, one_thread_if, ratio, signs
 
 
@@ -51,8 +52,19 @@ def pca(values: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray]:
     Notes
     -----
     Eigenvectors of the covariance matrix (Jolliffe, Principal Component Analysis, 2002, ch. 1); each is turned so that its
-    largest entry is positive.
+    largest entry is positive. On a GPU by TorchDR where it is installed and there is enough to do.
     """
+    from core.projection import torchdr_maps
+
+    n, d = checked(values).shape
+    check_components(n_components, n, d)
+    return there_or_here(
+        "torchdr", "PCA", lambda: torchdr_maps.pca(values, n_components, "cuda"),
+        lambda: _pca(values, n_components), n * d * min(n, d) >= SMALL_WORK,
+    )  # fmt: skip
+
+
+def _pca(values: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray]:
     mean = checked(values).mean(axis=0, dtype=np.float64)
     return _project(values, mean, n_components)
 
