@@ -12,6 +12,7 @@ from core.images import ImageSet, Skipped
 from core.plans import (
     Staged,
 )
+from core.projection import Projection
 from core.store import Entry, Store
 
 T = TypeVar("T")
@@ -21,6 +22,7 @@ CLUSTERING = (
     "probabilities",
     "strength",
 )  # beside labels and centers, where there are any
+SAMPLED = ("fitted", "kept_fitted", "kept_placed")
 LATENTS = ("latents", "reconstructions", "errors", "probabilities")
 
 
@@ -83,6 +85,20 @@ def images_of(entry: Entry) -> ImageSet:
         skipped=tuple(Skipped(*item) for item in info["skipped"]),
         columns={name: entry.arrays[f"column-{i}"] for i, name in enumerate(info["columns"])},
     )
+
+
+def projection_arrays(value: Projection) -> Mapping[str, np.ndarray]:
+    return without_none({name: getattr(value, name) for name in ("coordinates", "explained_variance_ratio")})
+
+
+def projection_info(value: Projection) -> Mapping[str, Any]:
+    sampled = {name: getattr(value, name) for name in SAMPLED} if value.fitted is not None else {}
+    return {"kl_divergence": value.kl_divergence, **sampled}
+
+
+def projection_of(entry: Entry) -> Projection:
+    numbers = {name: entry.info.get(name) for name in ("kl_divergence", *SAMPLED)}
+    return Projection(entry.arrays["coordinates"], entry.arrays.get("explained_variance_ratio"), **numbers)
 
 
 def without_none(arrays: Mapping[str, np.ndarray | None]) -> Mapping[str, np.ndarray]:

@@ -24,6 +24,9 @@ from core.entries import (
     images_arrays,
     images_info,
     images_of,
+    projection_arrays,
+    projection_info,
+    projection_of,
     staged_in,
     without_none,
 )
@@ -182,15 +185,9 @@ def projection(
         "projection",
         projection_key(before.key, config),
         lambda: project(values, config, callback),
-        lambda v: without_none(
-            {"coordinates": v.coordinates, "explained_variance_ratio": v.explained_variance_ratio}
-        ),
-        lambda e: Projection(
-            e.arrays["coordinates"], e.arrays.get("explained_variance_ratio"), e.info.get("kl_divergence")
-        ),
-        lambda v: {
-            "config": to_json(config), "n": len(values), "d": values.shape[1], "kl_divergence": v.kl_divergence
-        },
+        projection_arrays,
+        projection_of,
+        lambda v: {"config": to_json(config), "n": len(values), "d": values.shape[1], **projection_info(v)},
     )  # fmt: skip
 
 

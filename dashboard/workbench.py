@@ -115,6 +115,9 @@ def show(scene: Scene, drawing: display.Display, job_name: str | None) -> None:
             )  # fmt: skip
         if others:
             beside.draw(others, places[1:], spec_of, shown, pick, options)
+        told = report.fitted_line(shown)
+        if told is not None:
+            st.caption(told)
     with panels_place:
         name = st.pills(
             "Panel", tuple(PANELS), format_func=lambda name: matrix.title(name, shown),

@@ -188,7 +188,9 @@ def _mapping(command: argparse.ArgumentParser) -> None:
         help="bring each latent to mean 0 and variance 1 first",
     )
     group.add_argument("--projection", choices=list(PROJECTIONS), help="the map's method (tsne)")
-    _settings(group, PROJECTIONS.values(), without={"n_components", "seed"})
+    _settings(group, PROJECTIONS.values(), without={"n_components", "seed", "sample"})
+    told = "fit t-SNE and UMAP on at most so many images and place the others by their neighbours (all)"
+    group.add_argument("--sample", type=int, metavar="N", help=told)
     group = command.add_argument_group("clusters")
     group.add_argument("--clusters", type=int, metavar="K", help="number of clusters (that of the classes, or 10)")
     group.add_argument("--cluster-method", choices=list(CLUSTERINGS), help="(kmeans)")

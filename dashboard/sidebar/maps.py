@@ -20,6 +20,9 @@ from dashboard import state
 INITS: tuple[Init, ...] = ("pca", "random", "spectral")
 MAPS = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA", "kernel-pca": "Kernel PCA"}
 METRICS: tuple[Metric, ...] = ("euclidean", "cosine", "manhattan")
+# Above so many images t-SNE and UMAP begin with a sample, as all would take minutes to hours.
+SAMPLED_FROM, SAMPLE = 100_000, 20_000
+SAMPLES: tuple[int | None, ...] = (None, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000)
 KERNELS: tuple[Kernel, ...] = ("rbf", "poly", "cosine")
 
 
@@ -32,13 +35,13 @@ def projection(n: int, d: int) -> tuple[ReductionConfig, ProjectionConfig]:
         label_visibility="collapsed",
     )  # fmt: skip
     with st.expander("Map settings"):
-        made = _map_settings(method, dims)
+        made = _map_settings(method, dims, n)
     with st.expander("Before the map"):
         reduction = _reduction(n, d)
     return reduction, made
 
 
-def _map_settings(method: str, dims: int) -> ProjectionConfig:
+def _map_settings(method: str, dims: int, n: int) -> ProjectionConfig:
     if method == "pca":
         st.caption("PCA has no settings: the map shows the directions of largest variance.")
         return PCAConfig(dims)
@@ -57,6 +60,7 @@ def _map_settings(method: str, dims: int) -> ProjectionConfig:
             ),
             metric=st.selectbox("metric", METRICS, key=state.setting("umap.metric", "euclidean")),
             seed=st.number_input("seed", 0, 2**31, key=state.setting("umap.seed", 0)),
+            sample=_sample("umap", n),
         )  # fmt: skip
     return TSNEConfig(
         dims,
@@ -82,7 +86,20 @@ def _map_settings(method: str, dims: int) -> ProjectionConfig:
         ),
         metric=st.selectbox("metric", METRICS, key=state.setting("tsne.metric", "euclidean")),
         seed=st.number_input("seed", 0, 2**31, key=state.setting("tsne.seed", 0)),
+        sample=_sample("tsne", n),
     )  # fmt: skip
+
+
+def _sample(method: str, n: int) -> int | None:
+    """Choose how many images the map is fitted on; the choice is kept apart for sets above and below the limit."""
+    many = n > SAMPLED_FROM
+    chosen = st.selectbox(
+        "Fit on at most", SAMPLES, format_func=lambda size: "all images" if size is None else f"{size:,} images",
+        key=state.setting(f"{method}.sample.many" if many else f"{method}.sample", SAMPLE if many else None, SAMPLES),
+        help="The others are placed by their nearest neighbours among these. Quicker, and coarser: below the map stands how "
+        f"many neighbours that costs. Above {SAMPLED_FROM:,} images it begins with {SAMPLE:,}.",
+    )  # fmt: skip
+    return chosen if chosen is not None and chosen < n else None
 
 
 def _kernel_pca(name: str, n_components: int) -> KernelPCAConfig:
