@@ -204,10 +204,10 @@ def silhouette(
     """
     from sklearn.metrics import silhouette_score
 
-    values, clusters = values[clusters >= 0], clusters[clusters >= 0]
-    if len(values) > sample:
-        chosen = np.random.default_rng(seed).choice(len(values), sample, replace=False)
-        values, clusters = values[chosen], clusters[chosen]
+    rows = np.flatnonzero(clusters >= 0)
+    if len(rows) > sample:
+        rows = rows[np.random.default_rng(seed).choice(len(rows), sample, replace=False)]
+    values, clusters = values[rows], clusters[rows]
     if not 2 <= len(np.unique(clusters)) < len(values):
         return None
     return float(silhouette_score(values.astype(np.float64), clusters))

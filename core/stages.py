@@ -31,7 +31,7 @@ from core.entries import (
     without_none,
 )
 from core.errors import CheckpointError
-from core.images import SAMPLES, ImageSet, SampleSource, Source, assets_root, load
+from core.images import SAMPLES, ArraySource, ImageSet, SampleSource, Source, assets_root, load, pixels
 from core.keys import (
     clustering_key,
     components_key,
@@ -68,8 +68,15 @@ def images(store: Store, source: Source, callback: Callback = ignore) -> Staged[
         started = time.perf_counter()
         value = load(source, callback)
         return Staged(value, sample_key(value), True, time.perf_counter() - started)
+    own = pixels(source) if isinstance(source, ArraySource) else None  # stay in their file
     return staged_in(
-        store, "images", images_key(source), lambda: load(source, callback), images_arrays, images_of, images_info
+        store,
+        "images",
+        images_key(source),
+        lambda: load(source, callback),
+        lambda v: images_arrays(v, own is None),
+        lambda e: images_of(e, own),
+        images_info,
     )
 
 

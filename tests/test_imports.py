@@ -22,6 +22,7 @@ ORDER = [
     "progress",
     "threads",
     "store",
+    "scratch",
     "imageset",
     "neighbours",
     "outliers",
