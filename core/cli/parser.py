@@ -101,6 +101,7 @@ def build() -> argparse.ArgumentParser:
     timed.add_argument("--list", action="store_true", help="say what there is")
     timed.add_argument("--data", metavar="SRC", default="digits", help="images that the digits' model reads (digits)")
     timed.add_argument("--repeats", type=int, metavar="N", help="runs of each side (3, of long ones 1)")
+    timed.add_argument("--count", type=int, default=1_000_000, metavar="N", help="images of `million` (1000000)")
     timed.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file, too")
     timed.add_argument("--store", type=Path, metavar="DIR", help="where latents are kept and found again")
     timed.add_argument("--quiet", action="store_true", help="no progress bars")
