@@ -8,7 +8,7 @@ import numpy as np
 
 from core.store import default_root
 
-LARGE = 256 << 20  # bytes from which an array lies in a file
+LARGE = 64 << 20  # bytes from which an array lies in a file
 ROWS_BYTES = 8 << 20  # copied at a time
 
 

@@ -48,6 +48,7 @@ def files(tmp_path, monkeypatch):
     monkeypatch.setattr(scratch, "LARGE", MB)
     monkeypatch.setattr(scratch, "ROWS_BYTES", MB)
     monkeypatch.setattr(arrays, "MMAP_BYTES", MB)
+    monkeypatch.setattr(arrays, "OWN_FILE", MB)
     return tmp_path
 
 

@@ -14,7 +14,17 @@ def test_the_run_tells_each_stage_its_memory_and_what_placing_costs(tmp_path, ca
     store = tmp_path / "store"
     assert main(["bench", "million", "--count", "1000", "--store", str(store), "--json", str(told), "--quiet"]) == 0
     said = capsys.readouterr().out.splitlines()
-    stages = ["images", "model", "latents", "reduced", "PCA map", "MiniBatchKMeans", "t-SNE map", "scores", "map as bytes"]
+    stages = [
+        "images",
+        "model",
+        "latents",
+        "reduced",
+        "PCA map",
+        "MiniBatchKMeans",
+        "t-SNE map",
+        "scores",
+        "map as bytes",
+    ]
     assert [line.partition(":")[0] for line in said[: len(stages)]] == stages
     assert said[len(stages)].startswith("Fitted on 500 of 1,000 images; the others are placed")
     found = json.loads(told.read_text())

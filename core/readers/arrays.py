@@ -21,6 +21,7 @@ from core.readers.files import natural_key
 from core.readers.sources import ArraySource, as_text
 from core.store import MMAP_BYTES
 
+OWN_FILE = 256 << 20  # bytes from which the pixels of a `.npy` are not copied into the store
 MAX_TEXT = 200  # characters of a label, class, id or text column
 _BROKEN = (
     OSError,
@@ -93,7 +94,7 @@ def pixels(source: ArraySource) -> np.ndarray | None:
     DataError : it cannot be read, or holds no images.
     """
     path = Path(source.path)
-    if path.suffix.lower() == ".npz" or not path.is_file() or path.stat().st_size <= scratch.LARGE:
+    if path.suffix.lower() == ".npz" or not path.is_file() or path.stat().st_size <= OWN_FILE:
         return None
     x = _mapped(path, as_text(path.name))
     if not x.flags.c_contiguous:

@@ -90,12 +90,17 @@ def _map_settings(method: str, dims: int, n: int) -> ProjectionConfig:
     )  # fmt: skip
 
 
+def usual_sample(n: int) -> int | None:
+    """Return how many of n images t-SNE and UMAP are fitted on unless another number is chosen; None for all."""
+    return SAMPLE if n > SAMPLED_FROM else None
+
+
 def _sample(method: str, n: int) -> int | None:
     """Choose how many images the map is fitted on; the choice is kept apart for sets above and below the limit."""
-    many = n > SAMPLED_FROM
+    many = usual_sample(n) is not None
     chosen = st.selectbox(
         "Fit on at most", SAMPLES, format_func=lambda size: "all images" if size is None else f"{size:,} images",
-        key=state.setting(f"{method}.sample.many" if many else f"{method}.sample", SAMPLE if many else None, SAMPLES),
+        key=state.setting(f"{method}.sample.many" if many else f"{method}.sample", usual_sample(n), SAMPLES),
         help="The others are placed by their nearest neighbours among these. Quicker, and coarser: below the map stands how "
         f"many neighbours that costs. Above {SAMPLED_FROM:,} images it begins with {SAMPLE:,}.",
     )  # fmt: skip
