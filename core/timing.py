@@ -85,4 +85,5 @@ def _clustering(config: ClusterConfig, n: int, d: int) -> float:
         return 0.1 + _neighbours(n, dims) + n * 5.6e-5 + 9.2e-9 * n * n
     if isinstance(method, KMeansConfig):
         return 0.05 + method.n_init * 40 * n * method.n_clusters * (5 + dims) * 1e-10
-    return 0.05 + method.n_init * 40 * min(n, method.batch_size) * method.n_clusters * (5 + dims) * 1e-10
+    batches = method.n_init * 40 * min(n, method.batch_size) * method.n_clusters * (5 + dims) * 1e-10
+    return 0.05 + batches + n * (method.n_clusters + 20) * (5 + dims) * 2e-9

@@ -78,7 +78,7 @@ def test_clusters_of_many_images_begin_with_random_batches(monkeypatch):
 
     few, many = (AppTest.from_function(script, args=(n,)).run() for n in (100, 101))
     assert few.session_state["made"].method == KMeansConfig(10)
-    assert many.session_state["made"].method == MiniBatchKMeansConfig(10)
+    assert many.session_state["made"].method == MiniBatchKMeansConfig(10, 4096)
     next(item for item in many.selectbox if item.label == "Clustering method").select("KMeans").run()
     assert many.session_state["made"].method == KMeansConfig(10)
 

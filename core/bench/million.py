@@ -101,7 +101,7 @@ def plan_of(path: Path, sample: int = SAMPLE, learnt: int = LEARNT, epochs: int 
         TrainSpec(AutoencoderConfig(64, 8), training, SubsetSource(source, learnt)),
         ReductionConfig(method=PCAConfig(32)),
         TSNEConfig(sample=sample),
-        ClusterConfig(MiniBatchKMeansConfig(SHAPES)),
+        ClusterConfig(MiniBatchKMeansConfig(SHAPES, 4096)),
     )
 
 

@@ -30,7 +30,8 @@ def kmeans(values: np.ndarray, method: KMeansConfig | MiniBatchKMeansConfig) -> 
         estimator = KMeans(**common)
     else:
         estimator = MiniBatchKMeans(**common, batch_size=method.batch_size)
-    with one_thread_if(n * d * k < SMALL_WORK / 100), warnings.catch_warnings():
+    at_once = n if isinstance(method, KMeansConfig) else min(n, method.batch_size)
+    with one_thread_if(at_once * d * k < SMALL_WORK / 100), warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         try:
             estimator.fit(np.ascontiguousarray(values))

@@ -59,6 +59,7 @@ COVARIANCES: tuple[Covariance, ...] = ("full", "tied", "diag", "spherical")
 LINKAGES: tuple[Linkage, ...] = ("ward", "average", "complete", "single")
 SELECTIONS: tuple[Selection, ...] = ("eom", "leaf")
 MAX_CLUSTERS = 100
+BATCH, LARGE_BATCH = 1024, 4096  # the larger one of many images, where small ones take longer to settle
 MANY = 200_000  # images above which the page begins with KMeans on random batches
 MOST_SIZE, MOST_NEIGHBORS = 500, 100  # of the sliders
 REDUCED = {
@@ -123,7 +124,7 @@ def _method(name: str, k: int, n: int) -> ClusterMethod:
     return (
         KMeansConfig(k, n_init=n_init, seed=seed)
         if name == "KMeans"
-        else MiniBatchKMeansConfig(k, n_init=n_init, seed=seed)
+        else MiniBatchKMeansConfig(k, LARGE_BATCH if n > MANY else BATCH, n_init, seed=seed)
     )
 
 
