@@ -134,7 +134,7 @@ def _sampled(values: np.ndarray, config: TSNEConfig | UMAPConfig, sample: int, c
     whole = replace(config, sample=None)
     fitted: list[Projection] = []
 
-    def fit(part: np.ndarray, inner: Callback) -> np.ndarray:
+    def fit(rows: np.ndarray, part: np.ndarray, inner: Callback) -> np.ndarray:
         fitted.append(project(part, whole, inner))
         return fitted[0].coordinates
 

@@ -34,7 +34,7 @@ def sampled(
     sample: int,
     metric: Metric,
     seed: int,
-    fit: Callable[[np.ndarray, Callback], np.ndarray],
+    fit: Callable[[np.ndarray, np.ndarray, Callback], np.ndarray],
     callback: Callback = ignore,
 ) -> Sampled:
     """Fit a map on a stratified sample of (n, d), place the rest, and look how many neighbours were kept.
@@ -42,7 +42,8 @@ def sampled(
     Parameters
     ----------
     sample : images to fit on, below n.
-    fit : lays values (m, d) out as float32 (m, 2 or 3); its previews come as "sample", with the images' "rows".
+    fit : gets the rows of the sample, int64 (m,), and their values (m, d), and lays them out as float32 (m, 2 or 3); its
+        previews come as "sample", with the images' "rows".
 
     Raises
     ------
@@ -55,7 +56,7 @@ def sampled(
     def inner(progress: Progress) -> None:
         callback(_of_sample(progress, rows))
 
-    places = fit(fitted, inner)
+    places = fit(rows, fitted, inner)
     rest = np.ones(len(values), bool)
     rest[rows] = False
     coordinates = np.empty((len(values), places.shape[1]), np.float32)

@@ -125,7 +125,7 @@ def _filled(file: IO[bytes]) -> np.ndarray:
     """Read a large array into a file that is mapped into memory, piece by piece."""
     shape, by_columns, dtype = _header(file)
     made = scratch.empty(shape[::-1] if by_columns else shape, dtype)
-    flat = memoryview(made.reshape(-1).view(np.uint8))
+    flat = made.reshape(-1).view(np.uint8).data
     at = 0
     while at < len(flat):
         piece = file.read(min(scratch.ROWS_BYTES, len(flat) - at))
