@@ -90,6 +90,8 @@ KNOWN: Mapping[str, Check] = {
     "tsne.start": _text, "tsne.init": _one_of(*maps.INITS), "tsne.metric": _one_of(*maps.METRICS), "tsne.seed": _SEED,
     "umap.n_neighbors": _whole(2, 100), "umap.min_dist": _number(0, 1), "umap.metric": _one_of(*maps.METRICS),
     "umap.seed": _SEED,
+    **{f"{of}.sample{many}": _one_of(*maps.SAMPLES) for of in ("tsne", "umap") for many in ("", ".many")},
+    "cluster.method.many": _one_of(*clusters.METHODS),
     "k.*": _whole(1, clusters.MAX_CLUSTERS), "on": _one_of(*clusters.CLUSTER_ON), "n_init": _whole(1, 20),
     "kmeans.sample": _flag,
     "cluster.method": _one_of(*clusters.METHODS), "cluster.seed": _SEED,

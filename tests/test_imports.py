@@ -24,6 +24,7 @@ ORDER = [
     "compiled",
     "accelerated",
     "store",
+    "scratch",
     "imageset",
     "neighbours",
     "outliers",

@@ -1,7 +1,7 @@
 """Reduce latents to fewer numbers, and lay them out as a map in 2 or 3 dimensions."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,11 +22,14 @@ from core.projection import torchdr_maps
 from core.projection.checks import checked
 from core.projection.kernel import kernel_pca
 from core.projection.linear import Components, check_components, components, pca, pca_on, standardize, truncated_svd
+from core.projection.placing import transform
+from core.projection.sampling import sampled
 from core.projection.tsne import WARM_ITERATIONS, check_perplexity, tsne
 from core.projection.umap_map import check_neighbors, umap
 
 __all__ = [
-    "Components", "Projection", "Reduced", "check_size", "components", "keeps_components", "project", "reduce", "tsne",
+    "Components", "Projection", "Reduced", "check_size", "components", "keeps_components", "project", "reduce",
+    "transform", "tsne",
 ]  # fmt: skip
 
 
@@ -56,12 +59,18 @@ class Projection:
     ----------
     coordinates : float32 (n, 2) or (n, 3).
     explained_variance_ratio : float32 (2,) or (3,), each in [0, 1]; None for t-SNE and UMAP.
-    kl_divergence : nats, of t-SNE; None for the others.
+    kl_divergence : nats, of t-SNE; None for the others. Of a sampled map that of the fitted images.
+    fitted : images that a sampled map was fitted on, the others being placed by their neighbours; None of a map of all.
+    kept_fitted, kept_placed : share, in [0, 1], of the 10 nearest neighbours in what was mapped that are among the 10 nearest
+        on a sampled map: of up to 1,000 fitted images, and of as many placed ones, among all.
     """
 
     coordinates: np.ndarray
     explained_variance_ratio: np.ndarray | None = None
     kl_divergence: float | None = None
+    fitted: int | None = None
+    kept_fitted: float | None = None
+    kept_placed: float | None = None
 
 
 def keeps_components(config: ReductionConfig, shape: tuple[int, ...]) -> bool:
@@ -122,6 +131,8 @@ def project(
     """
     if config.n_components not in (2, 3):
         raise ConfigError(f"A map has 2 or 3 dimensions; n_components is {config.n_components}.")
+    if isinstance(config, TSNEConfig | UMAPConfig) and config.sample is not None and config.sample < len(values):
+        return _sampled(checked(values), config, config.sample, callback, start, start_iter)
     if isinstance(config, TSNEConfig):
         check_perplexity(config.perplexity, len(checked(values)))
         coordinates, divergence = there_or_here(
@@ -139,6 +150,26 @@ def project(
     return Projection(umap(values, config, callback, graph=graph))
 
 
+def _sampled(
+    values: np.ndarray, config: TSNEConfig | UMAPConfig, sample: int, callback: Callback,
+    start: np.ndarray | None, start_iter: int,
+) -> Projection:  # fmt: skip
+    check_size(config, len(values))
+    whole = replace(config, sample=None)
+    fitted: list[Projection] = []
+
+    def fit(rows: np.ndarray, part: np.ndarray, inner: Callback) -> np.ndarray:
+        begun = None if start is None else start[rows]
+        fitted.append(project(part, whole, inner, start=begun, start_iter=start_iter))
+        return fitted[0].coordinates
+
+    found = sampled(values, sample, config.metric, config.seed, fit, callback)
+    return replace(
+        fitted[0], coordinates=found.coordinates, fitted=len(found.rows),
+        kept_fitted=found.kept_fitted, kept_placed=found.kept_placed,
+    )  # fmt: skip
+
+
 def check_size(config: ProjectionConfig, n: int) -> None:
     """Check, before anything long is begun, that n images are enough for a map.
 
@@ -146,6 +177,8 @@ def check_size(config: ProjectionConfig, n: int) -> None:
     ------
     ConfigError : they are too few; the sentence names the setting and its limit.
     """
+    if isinstance(config, TSNEConfig | UMAPConfig) and config.sample is not None:
+        n = min(n, config.sample)
     if isinstance(config, TSNEConfig):
         check_perplexity(config.perplexity, n)
     elif isinstance(config, UMAPConfig):

@@ -167,7 +167,7 @@ def _gains() -> Any:
             super().__init__(params, {"lr": lr})
 
         @torch.no_grad()
-        def step(self, closure: Any = None) -> None:
+        def step(self, closure: Any = None) -> None:  # type: ignore[override]
             for group in self.param_groups:
                 for points in group["params"]:
                     kept = self.state[points]
