@@ -48,13 +48,10 @@ def kmeans(values: np.ndarray, method: KMeansConfig | MiniBatchKMeansConfig) -> 
     `start_sample`: of `TRIED` times `n_init` starts, each brought to its end on the sample, the best `n_init` go on on all.
     On a GPU by cuML where it is installed.
     """
-    return there_or_here(
-        "cuml",
-        "KMeans",
-        lambda: by_cuml(values, method),
-        lambda: _here(values, method),
-        isinstance(method, KMeansConfig),
-    )
+    if isinstance(method, MiniBatchKMeansConfig):
+        return _here(values, method)
+    config: KMeansConfig = method
+    return there_or_here("cuml", "KMeans", lambda: by_cuml(values, config), lambda: _here(values, config))
 
 
 def by_cuml(values: np.ndarray, method: KMeansConfig) -> Clustering:
