@@ -50,12 +50,8 @@ def kmeans(values: np.ndarray, method: KMeansConfig | MiniBatchKMeansConfig) -> 
     """
     if isinstance(method, MiniBatchKMeansConfig):
         return _here(values, method)
-    return there_or_here(
-        "cuml",
-        "KMeans",
-        lambda: by_cuml(values, method),
-        lambda: _here(values, method),
-    )
+    config: KMeansConfig = method
+    return there_or_here("cuml", "KMeans", lambda: by_cuml(values, config), lambda: _here(values, config))
 
 
 def by_cuml(values: np.ndarray, method: KMeansConfig) -> Clustering:

@@ -106,7 +106,9 @@ def _estimator(config: TSNEConfig, start: np.ndarray, total: int, device: str, r
     """Return TorchDR's t-SNE with our start, steps with gains, and a look at the map every `REPORT_EVERY` iterations."""
     import torch
 
-    class Watched(_torchdr().TSNE):
+    base: Any = _torchdr().TSNE
+
+    class Watched(base):
         """Pairs of an image with itself are left out of the repulsion, as t-SNE has it."""
 
         done, entropy = 0, 0.0
@@ -167,7 +169,7 @@ def _gains() -> Any:
             super().__init__(params, {"lr": lr})
 
         @torch.no_grad()
-        def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        def step(self, closure: Any = None) -> Any:
             for group in self.param_groups:
                 for points in group["params"]:
                     kept = self.state[points]
