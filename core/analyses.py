@@ -71,7 +71,7 @@ ANALYSES: Mapping[type[AnalysisConfig], Analysis] = MappingProxyType(
             neighbours.predict_seconds,
         ),
         SweepConfig: Analysis(
-            "sweep", 1, ("coordinates",),
+            "sweep", 2, ("coordinates",),
             lambda found, asked, callback, other, near: sweep.sweep(coordinates_of(clustered(found).value), asked, callback),
             sweep.to_arrays, sweep.from_entry, sweep.predict_seconds,
             lambda v: {"n": v.n, "fitted": v.fitted, "note": v.note},

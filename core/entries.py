@@ -1,6 +1,5 @@
 """How the values of stages become entries of the store and come back."""
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -12,6 +11,8 @@ from core.images import ImageSet, Skipped
 from core.plans import (
     Staged,
 )
+from core.projection import Projection
+from core.scratch import LARGE
 from core.store import Entry, Store
 
 T = TypeVar("T")
@@ -21,6 +22,7 @@ CLUSTERING = (
     "probabilities",
     "strength",
 )  # beside labels and centers, where there are any
+SAMPLED = ("fitted", "kept_fitted", "kept_placed")
 LATENTS = ("latents", "reconstructions", "errors", "probabilities")
 
 
@@ -39,7 +41,11 @@ def staged_in(
     started = time.perf_counter()
     value = make()
     seconds = time.perf_counter() - started
-    entry = store.put(stage, key, to_arrays(value), describe(value), seconds)
+    arrays = to_arrays(value)
+    entry = store.put(stage, key, arrays, describe(value), seconds)
+    if sum(array.nbytes for array in arrays.values()) > LARGE:
+        del value, arrays  # what was made is let go: from here on it is read from its file
+        entry = store.get(stage, key) or entry
     return Staged(from_entry(entry), key, False, seconds)
 
 
@@ -55,8 +61,9 @@ def clustering_of(entry: Entry) -> Clustering:
     )  # fmt: skip
 
 
-def images_arrays(value: ImageSet) -> Mapping[str, np.ndarray]:
-    arrays = {"x": value.x} | ({} if value.y is None else {"y": value.y})
+def images_arrays(value: ImageSet, pixels: bool = True) -> Mapping[str, np.ndarray]:
+    arrays = {"x": value.x} if pixels else {}
+    arrays |= {} if value.y is None else {"y": value.y}
     return arrays | {f"column-{i}": column for i, column in enumerate(value.columns.values())}
 
 
@@ -64,25 +71,41 @@ def images_info(value: ImageSet) -> Mapping[str, Any]:
     return {
         "name": value.name,
         "classes": list(value.classes),
-        "ids": list(value.ids),
+        "ids": None if value.numbered else list(value.ids),
         "fingerprint": value.fingerprint,
         "columns": list(value.columns),
         "skipped": [[item.id, item.reason] for item in value.skipped],
     }
 
 
-def images_of(entry: Entry) -> ImageSet:
-    info = json.loads(json.dumps(entry.info))
+def images_of(entry: Entry, pixels: np.ndarray | None = None) -> ImageSet:
+    """Return the images of an entry; those that stayed in their own file are given as `pixels`."""
+    info = entry.info
+    x = entry.arrays["x"] if pixels is None else pixels
     return ImageSet(
-        x=entry.arrays["x"],
+        x=x,
         y=entry.arrays.get("y"),
         classes=tuple(info["classes"]),
-        ids=tuple(info["ids"]),
+        ids=tuple(map(str, range(len(x)))) if info["ids"] is None else tuple(info["ids"]),
         name=info["name"],
         fingerprint=info["fingerprint"],
         skipped=tuple(Skipped(*item) for item in info["skipped"]),
         columns={name: entry.arrays[f"column-{i}"] for i, name in enumerate(info["columns"])},
     )
+
+
+def projection_arrays(value: Projection) -> Mapping[str, np.ndarray]:
+    return without_none({name: getattr(value, name) for name in ("coordinates", "explained_variance_ratio")})
+
+
+def projection_info(value: Projection) -> Mapping[str, Any]:
+    sampled = {name: getattr(value, name) for name in SAMPLED} if value.fitted is not None else {}
+    return {"kl_divergence": value.kl_divergence, **sampled}
+
+
+def projection_of(entry: Entry) -> Projection:
+    numbers = {name: entry.info.get(name) for name in ("kl_divergence", *SAMPLED)}
+    return Projection(entry.arrays["coordinates"], entry.arrays.get("explained_variance_ratio"), **numbers)
 
 
 def without_none(arrays: Mapping[str, np.ndarray | None]) -> Mapping[str, np.ndarray]:

@@ -19,6 +19,10 @@ from core.sheets import SheetLayout
 
 MAX_GROUPS = palettes.MAX_COLORS
 OTHER, MISSING = "(others)", "(none)"
+DENSE_ABOVE = 200_000  # points in view up to which Plotly draws each, without a GPU still in a fraction of a second
+DENSE_DRAWN = (
+    20_000  # of more, so many are drawn over an image of all: enough to see structure, few enough to follow a zoom
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +66,7 @@ class MapSpec:
     image : how the pictures lie on sheets, or None without pictures.
     point_size : pixels. opacity : in (0, 1], of 2-D points.
     crowd : whether 2-D points are fainter where many are in view. pictures : whether pictures replace few ones.
+    dense_above : 2-D points in view above which an image shows how dense they lie, with `dense_drawn` of them on top.
     """
 
     coordinates: np.ndarray
@@ -77,6 +82,8 @@ class MapSpec:
     opacity: float = 0.8
     crowd: bool = True
     pictures: bool = True
+    dense_above: int = DENSE_ABOVE
+    dense_drawn: int = DENSE_DRAWN
 
     def __post_init__(self) -> None:
         m = len(self.rows)
@@ -137,6 +144,8 @@ def encode(spec: MapSpec) -> bytes:
 def parts(spec: MapSpec) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Return the header of a map, and its arrays by name, little-endian; equal columns give equal arrays.
 
+    There is no array `row` where the rows are 0, 1, …, n - 1.
+
     Raises
     ------
     ConfigError : the colour has more groups than can be told apart.
@@ -145,7 +154,8 @@ def parts(spec: MapSpec) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         name: np.ascontiguousarray(spec.coordinates[:, i], np.float32)
         for i, name in enumerate("xyz"[: spec.coordinates.shape[1]])
     }
-    arrays["row"] = np.asarray(spec.rows, np.int32)
+    if not np.array_equal(spec.rows, np.arange(len(spec.rows))):  # else the browser numbers them itself
+        arrays["row"] = np.asarray(spec.rows, np.int32)
     color = _color(spec.color, arrays)
     symbol = None
     if spec.symbol is not None:
@@ -162,6 +172,7 @@ def parts(spec: MapSpec) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         "opacity": spec.opacity,
         "crowd": spec.crowd,
         "pictures": spec.pictures,
+        "dense": {"above": spec.dense_above, "drawn": spec.dense_drawn},
         "ids": None if spec.ids is None else list(spec.ids),
         "image": None if spec.image is None else _image(spec.image),
         "fields": [_field(column, f"field{i}", arrays) for i, column in enumerate(spec.fields)],

@@ -8,7 +8,7 @@ import numpy as np
 from core.errors import DataError
 from core.imageset import ImageSet, Skipped, image_set, subset
 from core.progress import Callback, Progress, ignore
-from core.readers.arrays import read_arrays
+from core.readers.arrays import pixels, read_arrays
 from core.readers.files import list_pictures
 from core.readers.folders import read_folder
 from core.readers.labels import labelled
@@ -50,6 +50,7 @@ __all__ = [
     "load",
     "parse_source",
     "parts_of",
+    "pixels",
     "read_picture_bytes",
     "signature",
     "source_from_json",

@@ -6,13 +6,15 @@ from functools import cached_property
 
 import numpy as np
 
+from core import scratch
 from core.errors import DataError
 from core.store import fingerprint
 
 MIN_SIDE = 8
 MAX_SIDE = 128
 MIN_IMAGES = 2
-LIMIT_BYTES = 4 << 30  # of all images together, uncompressed
+LIMIT_BYTES = 4 << 30  # of all images together, uncompressed, where they lie in memory or in a compressed file
+MAPPED_BYTES = 256 << 30  # where they lie in a file that is mapped into memory
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,8 @@ def image_set(
     ------
     DataError : the arrays are not images and labels, or do not fit each other.
     """
-    check_images(x.shape, x.dtype, name)
-    x = np.ascontiguousarray(x if x.ndim == 4 else x[..., None]).view()  # (n, h, w, c)
+    check_images(x.shape, x.dtype, name, MAPPED_BYTES if scratch.is_mapped(x) else LIMIT_BYTES)
+    x = scratch.in_order(x if x.ndim == 4 else x[..., None]).view()  # (n, h, w, c)
     x.flags.writeable = False
     n = len(x)
     if y is not None:
@@ -111,7 +113,7 @@ def image_set(
     )
 
 
-def check_images(shape: tuple[int, ...], dtype: np.dtype, what: str) -> None:
+def check_images(shape: tuple[int, ...], dtype: np.dtype, what: str, limit: int = LIMIT_BYTES) -> None:
     """Check that an array of this shape and type is a set of images; it need not be in memory yet.
 
     Raises
@@ -131,13 +133,14 @@ def check_images(shape: tuple[int, ...], dtype: np.dtype, what: str) -> None:
         raise DataError(f"{what} needs at least {MIN_IMAGES} images; it has {n}.")
     if not (MIN_SIDE <= h <= MAX_SIDE and MIN_SIDE <= w <= MAX_SIDE):
         raise DataError(f"{what}: images are {h} × {w} pixels; resize them to {MIN_SIDE}..{MAX_SIDE} a side.")
-    check_bytes(n * h * w * (shape[3] if len(shape) == 4 else 1), what)
+    check_bytes(n * h * w * (shape[3] if len(shape) == 4 else 1), what, limit)
 
 
-def check_bytes(size: int, what: str) -> None:
-    """Raise DataError when arrays of `size` bytes are over the limit."""
-    if size > LIMIT_BYTES:
-        raise DataError(f"{what} takes {size / 2**30:.1f} GiB in memory; the limit is {LIMIT_BYTES >> 30} GiB.")
+def check_bytes(size: int, what: str, limit: int = LIMIT_BYTES) -> None:
+    """Raise DataError when arrays of `size` bytes are over a limit."""
+    if size > limit:
+        where = "" if limit == MAPPED_BYTES else " in memory"
+        raise DataError(f"{what} takes {size / 2**30:.1f} GiB{where}; the limit is {limit >> 30} GiB.")
 
 
 def _advice(dtype: np.dtype) -> str:
@@ -190,7 +193,7 @@ def subset(images: ImageSet, limit: int | None, classes: Sequence[str], seed: in
     if limit is not None and limit < len(rows):
         rows = np.sort(np.random.default_rng(seed).choice(rows, limit, replace=False))
     return image_set(
-        images.x[rows],
+        images.x if len(rows) == len(images) else scratch.take(images.x, rows),
         None if y is None else y[rows],
         names,
         ids=[images.ids[row] for row in rows],

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core import scratch
 from core.config import ValueRange
 from core.errors import CheckpointError, ConfigError
 from core.imageset import ImageSet
@@ -76,8 +77,8 @@ def encode(model: TrainedModel, images: ImageSet, callback: Callback = ignore, d
     n = len(images)
     values = model.autoencoder.value_range
     pixels = Pixels(images, on, values)
-    latents = np.empty((n, model.n_latents), np.float32)
-    reconstructions = np.empty(images.x.shape, np.uint8)
+    latents = scratch.empty((n, model.n_latents), np.float32)
+    reconstructions = scratch.empty(images.x.shape, np.uint8)
     errors = np.empty(n, np.float32)
     seconds_left = stopwatch(n)
 

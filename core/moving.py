@@ -9,7 +9,7 @@ from functools import partial
 
 from core import stages
 from core.config import ProjectionConfig, TSNEConfig, to_json
-from core.entries import staged_in
+from core.entries import projection_arrays, projection_info, projection_of, staged_in
 from core.errors import ConfigError
 from core.keys import map_key
 from core.plans import Staged
@@ -58,11 +58,9 @@ def projection(
         "projection",
         map_key(before.key, config, start),
         make,
-        lambda v: {"coordinates": v.coordinates},
-        lambda e: Projection(e.arrays["coordinates"], kl_divergence=e.info["kl_divergence"]),
-        lambda v: {
-            "config": to_json(config), "start": to_json(start), "n": len(values), "kl_divergence": v.kl_divergence
-        },
+        projection_arrays,
+        projection_of,
+        lambda v: {"config": to_json(config), "start": to_json(start), "n": len(values), **projection_info(v)},
     )  # fmt: skip
 
 

@@ -29,6 +29,10 @@ EXPLANATIONS: Mapping[str, str] = MappingProxyType(
         "explained_variance": "Share of the variance that the components keep. 0 to 1, higher is better.",
         "kl_divergence": "What t-SNE minimises: how far neighbourhoods on the map differ from the real ones. From 0 up, "
         "lower is better; compare it only between maps of the same images and perplexity.",
+        "kept_fitted": "Of the 10 nearest neighbours of images that the map was fitted on, the share that is among the 10 "
+        "nearest on the map, too. 0 to 1, higher is better; of 1,000 images, among all.",
+        "kept_placed": "The same of images that were placed by their neighbours; what is missing to the share of the fitted "
+        "ones is what placing costs.",
         "reconstruction_error": "Mean squared difference between images and what the model makes of them, pixels from 0 to "
         "1. From 0 up, lower is better.",
     }
@@ -47,6 +51,8 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "silhouette": "Silhouette",
         "explained_variance": "Expl. variance",
         "kl_divergence": "KL",
+        "kept_fitted": "Kept, fitted",
+        "kept_placed": "Kept, placed",
         "reconstruction_error": "Error (MSE)",
     }
 )
@@ -69,6 +75,8 @@ class Scores:
     kl_divergence: float | None = None
     reconstruction_error: float | None = None
     noise: float | None = None
+    kept_fitted: float | None = None
+    kept_placed: float | None = None
 
 
 def score(
@@ -196,10 +204,10 @@ def silhouette(
     """
     from sklearn.metrics import silhouette_score
 
-    values, clusters = values[clusters >= 0], clusters[clusters >= 0]
-    if len(values) > sample:
-        chosen = np.random.default_rng(seed).choice(len(values), sample, replace=False)
-        values, clusters = values[chosen], clusters[chosen]
+    rows = np.flatnonzero(clusters >= 0)
+    if len(rows) > sample:
+        rows = rows[np.random.default_rng(seed).choice(len(rows), sample, replace=False)]
+    values, clusters = values[rows], clusters[rows]
     if not 2 <= len(np.unique(clusters)) < len(values):
         return None
     return float(silhouette_score(values.astype(np.float64), clusters))
@@ -246,6 +254,6 @@ def text(name: str, value: float) -> str:
     """Write a score of `Scores` for people: counts whole, shares in per cent, the rest with three digits."""
     if name in ("n", "k"):
         return f"{value:,}"
-    if name in ("accuracy", "explained_variance", "noise"):
+    if name in ("accuracy", "explained_variance", "noise", "kept_fitted", "kept_placed"):
         return f"{100 * value:.1f} %"
     return f"{value:.4f}" if name == "reconstruction_error" else f"{value:.3f}"

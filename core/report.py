@@ -137,13 +137,27 @@ def map_spec(
 def scores(results: Results) -> Scores:
     """Score the map and its clusters; the silhouette is that of what was clustered."""
     projection = some(results.projection).value
-    return quality.score(
+    found = quality.score(
         some(results.clustering).value.labels,
         results.images.value.y,
         coordinates_of(clustered(results).value),
         projection.explained_variance_ratio,
         projection.kl_divergence,
         some(results.latents).value.errors,
+    )
+    return replace(found, kept_fitted=projection.kept_fitted, kept_placed=projection.kept_placed)
+
+
+def fitted_line(results: Results) -> str | None:
+    """Say what a map was fitted on when that is a sample, and what placing the rest costs; None of a map of all."""
+    found = some(results.projection).value
+    if found.fitted is None:
+        return None
+    n = len(found.coordinates)
+    kept = f"{100 * (found.kept_fitted or 0):.0f} %, placed ones {100 * (found.kept_placed or 0):.0f} %"
+    return (
+        f"Fitted on {found.fitted:,} of {n:,} images; the others are placed by their neighbours among them. "
+        f"Of their 10 nearest neighbours fitted images keep {kept}."
     )
 
 

@@ -25,11 +25,14 @@ from core.entries import (
     images_arrays,
     images_info,
     images_of,
+    projection_arrays,
+    projection_info,
+    projection_of,
     staged_in,
     without_none,
 )
 from core.errors import CheckpointError
-from core.images import SAMPLES, ImageSet, SampleSource, Source, assets_root, load
+from core.images import SAMPLES, ArraySource, ImageSet, SampleSource, Source, assets_root, load, pixels
 from core.keys import (
     clustering_key,
     components_key,
@@ -70,8 +73,15 @@ def images(store: Store, source: Source, callback: Callback = ignore) -> Staged[
         started = time.perf_counter()
         value = load(source, callback)
         return Staged(value, sample_key(value), True, time.perf_counter() - started)
+    own = pixels(source) if isinstance(source, ArraySource) else None  # stay in their file
     return staged_in(
-        store, "images", images_key(source), lambda: load(source, callback), images_arrays, images_of, images_info
+        store,
+        "images",
+        images_key(source),
+        lambda: load(source, callback),
+        lambda v: images_arrays(v, own is None),
+        lambda e: images_of(e, own),
+        images_info,
     )
 
 
@@ -210,15 +220,9 @@ def projection(
         "projection",
         projection_key(before.key, config),
         lambda: project(values, config, callback, graph=partial(neighbours, store, before.key, values)),
-        lambda v: without_none(
-            {"coordinates": v.coordinates, "explained_variance_ratio": v.explained_variance_ratio}
-        ),
-        lambda e: Projection(
-            e.arrays["coordinates"], e.arrays.get("explained_variance_ratio"), e.info.get("kl_divergence")
-        ),
-        lambda v: {
-            "config": to_json(config), "n": len(values), "d": values.shape[1], "kl_divergence": v.kl_divergence
-        },
+        projection_arrays,
+        projection_of,
+        lambda v: {"config": to_json(config), "n": len(values), "d": values.shape[1], **projection_info(v)},
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from core import timing
-from core.clustering import cluster
+from core.clustering import Clustering, cluster, one_more
 from core.config import AnalysisConfig, ClusterConfig, ClusterMethod, KMeansConfig, clusters_of, with_clusters
 from core.config.checks import whole
 from core.errors import ConfigError
@@ -111,6 +111,9 @@ class Sweep:
 def sweep(values: np.ndarray, config: SweepConfig, callback: Callback = ignore) -> Sweep:
     """Cluster (n, d) with each k and score it.
 
+    KMeans of one more cluster also goes on from the one before, which stays where its inertia is lower. The draws that judge
+    stability do not: clusters that all come from one start would look more stable than they are.
+
     Raises
     ------
     ConfigError : not even the smallest k works. DataError : not a finite (n, d) array.
@@ -125,6 +128,7 @@ def sweep(values: np.ndarray, config: SweepConfig, callback: Callback = ignore) 
     sample = np.sort(rng.choice(len(values), min(SILHOUETTE_SAMPLE, len(values)), replace=False))
     between = _distances(values[sample])
     rows: list[dict[str, float]] = []
+    before: Clustering | None = None
     note, total = "", len(config.ks) * (1 + len(draws))
     left = stopwatch(total)
 
@@ -136,13 +140,13 @@ def sweep(values: np.ndarray, config: SweepConfig, callback: Callback = ignore) 
         done(k, 0)
         method = with_clusters(config.method, k)
         try:
-            labels = cluster(values, method).labels
+            before = _clustered(values, method, before)
         except ConfigError as error:
             if not rows:
                 raise
             note = f"Larger k than {int(rows[-1]['ks'])} were left out. {error}"
             break
-        found = {"ks": float(k)} | _scores(values, labels, sample, between)
+        found = {"ks": float(k)} | _scores(values, before.labels, sample, between)
         parts: list[np.ndarray | None] = []
         for draw in draws:
             done(k, 1 + len(parts))
@@ -151,6 +155,17 @@ def sweep(values: np.ndarray, config: SweepConfig, callback: Callback = ignore) 
     callback(Progress(f"Trying k = {k}", total, total, "clustering", 0.0))
     columns: Any = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     return Sweep(**columns | {"ks": columns["ks"].astype(np.int32)}, n=n, fitted=len(values), note=note)
+
+
+def _clustered(values: np.ndarray, method: ClusterMethod, before: Clustering | None) -> Clustering:
+    found = cluster(values, method)
+    if not isinstance(method, KMeansConfig) or before is None or before.k + 1 != method.n_clusters:
+        return found
+    try:
+        warm = one_more(values, method, before)
+    except ConfigError:  # too few iterations to leave no cluster empty
+        return found
+    return warm if warm.inertia < found.inertia else found
 
 
 def _labels_or_none(values: np.ndarray, method: ClusterMethod) -> np.ndarray | None:

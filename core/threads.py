@@ -30,6 +30,14 @@ def one_thread_if(small: bool) -> AbstractContextManager[object]:
     return threadpool_limits(limits=1) if small else nullcontext()
 
 
+def allowed() -> int:
+    """Return how many threads the calling thread may start: what a limit left it, where torch is loaded, else all cores."""
+    torch = sys.modules.get("torch")
+    return (
+        min(cores(), torch.get_num_threads()) if torch is not None and hasattr(torch, "get_num_threads") else cores()
+    )
+
+
 class Limit:
     """The number of threads this process may start; libraries that are loaded later are limited at the next `apply`."""
 

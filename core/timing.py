@@ -9,6 +9,8 @@ of 20,000 and 17.8 of 70,000, ward of 15 neighbours 6.0 of 20,000 and 63 of 70,0
 on the two cores, which others used too: ward of all pairs 0.9 of 5,000 and 24 of 20,000.
 """
 
+from dataclasses import replace
+
 from core.config import (
     AgglomerativeConfig,
     ClusterConfig,
@@ -27,6 +29,7 @@ from core.config import (
 )
 
 PAIRS_UP_TO = 20_000  # images of a 3-D t-SNE about from where the repulsion goes by a grid
+PLACED = 2e-5  # seconds an image for its weights and its median
 UMAP_START = 2.0  # seconds to import what it needs and load its compiled code, once a process
 
 
@@ -43,6 +46,8 @@ def predict_seconds(
     config : of a first reduction, a map or a clustering.
     going_on : iterations of a t-SNE that goes on from a map that is there, with neighbours that are known.
     """
+    if isinstance(config, TSNEConfig | UMAPConfig) and config.sample is not None and config.sample < n:
+        return predict_seconds(replace(config, sample=None), config.sample, d) + _placing(n, d, config.sample)
     if isinstance(config, TSNEConfig):
         iterations = config.early_exaggeration_iter + config.n_iter
         one = 7e-7 if config.n_components < 3 else 7e-7 + min(n, PAIRS_UP_TO) * 1.2e-10
@@ -65,6 +70,11 @@ def _neighbours(n: int, d: int) -> float:
     return 1e-10 * n * n * d
 
 
+def _placing(n: int, d: int, sample: int) -> float:
+    """Seconds to place all others, and to find 2,000 images' neighbours among all."""
+    return 1.0 + n * PLACED + n * sample * (d + 60) * 1e-10 + n * 2e-7 * (d + 60)
+
+
 def _clustering(config: ClusterConfig, n: int, d: int) -> float:
     method = config.method
     dims = {"latents": d, "reduced": d, "projection": min(d, 3)}[config.on]
@@ -79,6 +89,10 @@ def _clustering(config: ClusterConfig, n: int, d: int) -> float:
         if method.graph_neighbors is None:
             return 0.05 + 4.5e-8 * n * n
         return 0.1 + _neighbours(n, dims) + n * 5.6e-5 + 9.2e-9 * n * n
+    if isinstance(method, KMeansConfig) and method.start_sample is not None:
+        looked = method.n_init * (n + 3 * min(n, method.start_sample))
+        return 0.05 + 12 * looked * method.n_clusters * (5 + dims) * 1e-10
     if isinstance(method, KMeansConfig):
         return 0.05 + method.n_init * 40 * n * method.n_clusters * (5 + dims) * 1e-10
-    return 0.05 + method.n_init * 40 * min(n, method.batch_size) * method.n_clusters * (5 + dims) * 1e-10
+    batches = method.n_init * 40 * min(n, method.batch_size) * method.n_clusters * (5 + dims) * 1e-10
+    return 0.05 + batches + n * (method.n_clusters + 20) * (5 + dims) * 2e-9

@@ -18,7 +18,7 @@ from torch import nn
 
 from core.autoencoders import Autoencoder, build, to_weights
 from core.config import ModelConfig, TrainingConfig, ValueRange
-from core.devices import Pixels, arrange, autocast, fit_memory, halves
+from core.devices import Pixels, arrange, autocast, compiled_if_it_pays, fit_memory, halves
 from core.errors import CheckpointError, TrainingError
 from core.imageset import ImageSet
 from core.latents import pick_device, to_images
@@ -58,6 +58,7 @@ class _Run:
         same = self.validated is self.images
         self.checked = self.learnt if same else Pixels(self.validated, self.device, self.value_range)
         self.at_once = self.config.batch_size  # images whose gradient the memory does for
+        self.forward: Callable[[torch.Tensor], torch.Tensor] = self.module
 
     @property
     def batches(self) -> int:
@@ -169,6 +170,11 @@ def _epochs(run: _Run, keep: Callable[[dict[str, np.ndarray]], None]) -> tuple[d
     weights: dict[str, np.ndarray] = {}
     for epoch in range(1, run.config.epochs + 1):
         try:
+            if (
+                epoch == 2 and not run.config.deterministic
+            ):  # rounds otherwise, from an epoch on that hangs on the time
+                left = run.history[0].seconds * (run.config.epochs - 1)
+                run.forward = compiled_if_it_pays(run.module, run.device, left)
             _epoch(run, epoch, seconds_left)
             weights = _finite(to_weights(run.module), run)
             keep(weights)
@@ -216,7 +222,7 @@ def _gradient(run: _Run, rows: np.ndarray, at_once: int) -> float:
         part = rows[start : start + at_once]
         x = run.learnt.batch(part)
         with run.amp:
-            made = run.module(x)
+            made = run.forward(x)
         loss = run.loss(made.float(), x) * (len(part) / len(rows))
         run.scaler.scale(loss).backward()
         total += float(loss.detach())

@@ -18,6 +18,7 @@ from core.plans import ModelRef, Plan, Results, some
 from core.selection import Pick
 from dashboard import components, results, server, state
 from dashboard.scatter import scatter
+from dashboard.sidebar import maps
 from dashboard.sidebar.maps import MAPS
 
 MOST = 3
@@ -40,8 +41,8 @@ class Other:
     shown: Results | None
 
 
-def choose(plan: Plan, texts: dict[ModelRef, str]) -> tuple[tuple[Plan, str], ...]:
-    """Choose the further maps in the sidebar: other methods of this model, and this method of other models."""
+def choose(plan: Plan, texts: dict[ModelRef, str], n: int) -> tuple[tuple[Plan, str], ...]:
+    """Choose the further maps in the sidebar: other methods of this model, and this method of other models, of n images."""
     options = {f"map {name}": title for name, title in MAPS.items()}
     models = {f"model {text}": ref for ref, text in texts.items()}
     with st.expander("Side by side"):
@@ -56,6 +57,8 @@ def choose(plan: Plan, texts: dict[ModelRef, str]) -> tuple[tuple[Plan, str], ..
             plans.append((replace(plan, model=models[option], others=(), start=None), texts[models[option]]))
         else:
             config = CONFIGS[option.removeprefix("map ")](plan.projection.n_components)
+            if isinstance(config, TSNEConfig | UMAPConfig):
+                config = replace(config, sample=maps.usual_sample(n))
             plans.append((replace(plan, projection=config, others=(), start=None), options[option]))
     return tuple(plans)
 
@@ -128,7 +131,8 @@ def scores_line(shown: Results) -> str:
     """Write how far a map can be trusted, in one line."""
     reduced, projection = some(shown.reduced), some(shown.projection)
     found = _trust(f"{reduced.key} {projection.key}", reduced.value.values, projection.value.coordinates)
-    return ", ".join(f"{name} {value:.3f}" for name, value in found.items() if value is not None)
+    of = [] if projection.value.fitted is None else [f"fitted on {projection.value.fitted:,} images"]
+    return ", ".join([*of, *(f"{name} {value:.3f}" for name, value in found.items() if value is not None)])
 
 
 def cells(count: int, selected: int, flat: bool) -> list[DeltaGenerator]:

@@ -37,7 +37,8 @@ def watch(name: str, polling: bool) -> None:
 def _outcome(job: Job) -> str:
     epochs = len((job.preview or {}).get("history", ()))  # type: ignore[arg-type]
     how = "Stopped" if job.state == "cancelled" else "Trained"
-    return f"{how} after {epochs} epoch{'' if epochs == 1 else 's'}, {components.duration(job.seconds)}. Keep it under a name in the list of models."
+    told = "1 epoch" if epochs == 1 else f"{epochs} epochs"
+    return f"{how} after {told}, {components.duration(job.seconds)}. Keep it under a name in the list of models."
 
 
 def _curves(history: Sequence[Epoch]) -> None:

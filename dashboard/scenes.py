@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -140,7 +141,15 @@ def with_left(scene: Scene, job: Job | None) -> Scene:
 def _left(scene: Scene, job: Job) -> bool:
     """Say whether the job of a map was stopped and left one that was not dismissed."""
     made = scene.missing == "projection" and scene.shown.projection is not None and job.state == "cancelled"
-    return made and "coordinates" in (job.preview or {}) and not state.dismissed(_run(job))
+    return made and bool({"coordinates", "sample"} & set(job.preview or {})) and not state.dismissed(_run(job))
+
+
+def formed(scene: Scene, job: Job | None) -> np.ndarray | None:
+    """Return the rows that have a place on a map that forms, or that was stopped, where only a sample of the images has one."""
+    if scene.missing != "projection" or job is None or not (job.active or scene.unfinished):
+        return None
+    rows: Any = (job.preview or {}).get("rows")
+    return rows
 
 
 def _run(job: Job) -> str:
@@ -150,7 +159,12 @@ def _run(job: Job) -> str:
 
 def _forming(shown: Results, job: Job, word: str) -> Results:
     """Return results with the newest map of a job in place of theirs, where there is one."""
-    coordinates = (job.preview or {}).get("coordinates")
+    preview = job.preview or {}
+    coordinates: Any = preview.get("coordinates")
+    if shown.projection is not None and "sample" in preview:
+        sample: Any = preview["sample"]
+        coordinates = np.zeros((len(shown.images.value), sample.shape[1]), np.float32)
+        coordinates[preview["rows"]] = sample
     if coordinates is None or shown.projection is None:
         return shown
     divergence = None if job.progress is None else job.progress.metrics.get("kl_divergence")

@@ -72,6 +72,10 @@ def show(scene: Scene, drawing: display.Display, job_name: str | None) -> None:
     others = beside.found(scene.beside, shown)
     company = beside.company(shown, others) if beside.fading() or beside.lines() else None
     within = chosen.scope(shown.images.value)
+    placed = scenes.formed(scene, job)
+    if placed is not None:
+        st.caption(f"{len(placed):,} images so far; the others are placed among them once their map is done.")
+        within = within & np.isin(np.arange(len(within)), placed)
     only = None if within.all() else np.flatnonzero(within)
 
     def spec_of(found: Results) -> MapSpec:
@@ -118,6 +122,9 @@ def show(scene: Scene, drawing: display.Display, job_name: str | None) -> None:
             moves.caption(scene.shown)
         if others:
             beside.draw(others, places[1:], spec_of, shown, pick, options)
+        told = report.fitted_line(shown)
+        if told is not None:
+            st.caption(told)
     with panels_place:
         name = st.pills(
             "Panel", tuple(PANELS), format_func=lambda name: matrix.title(name, shown),

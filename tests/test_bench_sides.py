@@ -56,3 +56,19 @@ def test_a_measure_can_count_in_place_of_the_time():
     )
     assert outcome.ratios == (2.5,) and outcome.met
     assert "2.50 times fewer bytes" in report([outcome])
+
+
+def test_a_benchmark_whose_library_is_missing_is_left_out_in_a_sentence(monkeypatch, capsys):
+    from core.__main__ import main
+    from core.cli import benchmark
+
+    monkeypatch.setattr(benchmark, "find_spec", lambda name: None)
+    assert main(["bench", "tsne-device"]) == 0
+    assert capsys.readouterr().out == "tsne-device: left out, as torchdr is not installed\n"
+
+
+def test_encoding_takes_little_memory_beyond_its_results():
+    ours, plain = (encoding._grown_apart(side, 4000) for side in ("ours", "plain"))
+    results = encoding._memory(4000, ours)["results_mb"]
+    assert results == pytest.approx(4000 * (4 * 256 + 784) / 2**20)  # 4,000 × 256 latents in float32, and pixels
+    assert ours < results + 20 < plain

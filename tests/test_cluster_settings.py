@@ -94,6 +94,19 @@ def test_choosing_a_method_in_the_sidebar_shows_its_settings_at_their_defaults(n
     assert ("seed" in labels(at)) == ("Other seeds of the clustering" in labels(at)) == hasattr(method, "seed")
 
 
+def test_of_many_images_the_starts_are_chosen_on_a_sample_unless_a_recipe_says_otherwise():
+    from dashboard.sidebar import clusters
+
+    box = "Choose starts on a sample"
+    assert box not in labels(sidebar(n=300)) and box in labels(sidebar(n=5001))
+    at = sidebar(n=5001)
+    assert at.session_state["made"].method == KMeansConfig(10, start_sample=3000)
+    next(item for item in at.checkbox if item.label == box).uncheck().run()
+    assert at.session_state["made"].method == KMeansConfig(10)
+    for method in (KMeansConfig(10), KMeansConfig(10, start_sample=3000)):
+        assert sidebar(clusters.settings(method), 5001).session_state["made"].method == method
+
+
 @pytest.mark.parametrize("method", CHOSEN, ids=repr)
 def test_the_sidebar_shows_exactly_what_a_method_says_and_a_link_carries_it(method):
     from dashboard import sessions
@@ -157,6 +170,7 @@ def test_a_handful_of_images_draws_every_widget(name, n):
         (["--cluster-method", "spectral", "--graph-neighbors", "5", "--n-init", "2", "--seed", "4"],
          SpectralConfig(10, 5, 2, 4)),
         (["--n-init", "7", "--max-iter", "50"], KMeansConfig(10, 7, 50)),
+        (["--start-sample", "2000"], KMeansConfig(10, start_sample=2000)),
         (["--cluster-method", "minibatch", "--max-iter", "50"], MiniBatchKMeansConfig(10, max_iter=50)),
     ],
 )  # fmt: skip

@@ -202,3 +202,89 @@ def test_a_gpu_trains_and_encodes_as_the_cpu_does(precision):
     )
     encoded = [latents.encode(here, images(300), device=device).latents for device in ("cpu", "cuda")]
     np.testing.assert_allclose(*encoded, atol=1e-2)
+
+
+def test_a_small_set_is_kept_where_there_is_room_and_a_large_one_is_streamed(monkeypatch):
+    found = images(10)  # 10 images of 8 × 8 × 1 bytes
+    rows = np.array([7, 0, 3])
+    streamed = devices.Pixels(found, CPU, "unit")
+    assert streamed._kept is None  # a CPU has no memory of its own
+    monkeypatch.setattr(devices, "PIECE", 3 * 64)  # ... in pieces of 3, 3, 3 and 1
+    for free, kept in ((4 * found.x.nbytes, True), (4 * found.x.nbytes - 1, False)):
+        monkeypatch.setattr(devices, "_free", lambda device, free=free: free)
+        pixels = devices.Pixels(found, CPU, "unit")
+        assert (pixels._kept is not None) == kept
+        for chosen in (rows, slice(2, 9)):
+            assert torch.equal(pixels.batch(chosen), streamed.batch(chosen))
+
+
+def test_memory_that_is_free_but_in_pieces_streams_the_images(monkeypatch):
+    def scarce(*given, **named):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(devices, "_free", lambda device: 1 << 40)
+    monkeypatch.setattr(devices.torch, "empty", scarce)
+    assert devices.Pixels(images(10), CPU, "unit")._kept is None
+
+
+def test_batches_for_a_gpu_are_sent_from_pinned_memory_while_the_program_goes_on(monkeypatch):
+    done = []
+
+    class Sent:
+        def pin_memory(self):
+            done.append("pinned")
+            return self
+
+        def to(self, device, non_blocking=False):
+            done.append((device.type, non_blocking))
+            return torch.zeros(2, 8, 8, 1, dtype=torch.uint8)
+
+    monkeypatch.setattr(devices.torch, "from_numpy", lambda x: Sent())
+    assert devices.to_batch(np.zeros((2, 8, 8, 1), np.uint8), torch.device("cuda")).shape == (2, 1, 8, 8)
+    assert done == ["pinned", ("cuda", True)]
+
+
+def test_a_network_is_compiled_only_for_long_training_on_a_gpu(monkeypatch):
+    made = []
+    monkeypatch.setattr(devices, "find_spec", lambda name: object())
+    monkeypatch.setattr(devices.torch, "compile", lambda module: made.append(module) or (lambda x: x + 1))
+    module, gpu = nn.Identity(), torch.device("cuda")
+    assert devices.compiled_if_it_pays(module, CPU, 1e6) is module
+    assert devices.compiled_if_it_pays(module, gpu, 599) is module
+    assert made == []
+    assert devices.compiled_if_it_pays(module, gpu, 600)(torch.zeros(1)).item() == 1
+    monkeypatch.setattr(devices, "find_spec", lambda name: None)
+    assert devices.compiled_if_it_pays(module, gpu, 600) is module and made == [module]
+
+
+def test_a_network_that_cannot_be_compiled_is_trained_as_it_is(monkeypatch, caplog):
+    from torch._dynamo.exc import TorchDynamoException
+
+    def broken(x):
+        raise TorchDynamoException("no compiler")
+
+    monkeypatch.setattr(devices, "find_spec", lambda name: object())
+    monkeypatch.setattr(devices.torch, "compile", lambda module: broken)
+    forward = devices.compiled_if_it_pays(nn.Identity(), torch.device("cuda"), 1e4)
+    assert forward(torch.ones(1)).item() == forward(torch.ones(1)).item() == 1
+    assert caplog.text.count("cannot be compiled") == 1
+
+
+@pytest.mark.parametrize(("deterministic", "expected"), [(True, 0), (False, 6)])
+def test_only_training_that_may_round_otherwise_is_compiled_and_from_its_second_epoch(
+    deterministic, expected, monkeypatch
+):
+    from core import training
+
+    steps = []
+
+    def quick(module, device, seconds):
+        assert seconds >= 0
+        return lambda x: steps.append(len(x)) or module(x)
+
+    monkeypatch.setattr(training, "compiled_if_it_pays", quick)
+    whole = train(images(), LAYERS, config(deterministic=deterministic))
+    assert len(steps) == expected  # 3 batches in each of epochs 2 and 3
+    monkeypatch.undo()
+    again = train(images(), LAYERS, config(deterministic=deterministic))
+    np.testing.assert_allclose(again.history[-1].train_loss, whole.history[-1].train_loss, rtol=1e-5)

@@ -33,13 +33,25 @@ def test_a_frame_holds_what_went_in():
     header, arrays = decode(figures.encode(SPEC))
     assert (header["n"], header["dim"], header["axes"]) == (4, 2, ["t-SNE 1", "t-SNE 2"])
     np.testing.assert_array_equal(arrays["x"], XY[:, 0])
-    np.testing.assert_array_equal(arrays["row"], ROWS)
     np.testing.assert_array_equal(arrays["group"], [0, 1, 1, 2])  # what has no group comes last, in gray
     assert header["color"]["names"] == ["a", "b</script>", "(none)"]
     assert header["color"]["colors"] == [*palettes.categorical(2), palettes.MISSING]
     assert [field["title"] for field in header["fields"]] == ["Label", "Error"]
     np.testing.assert_array_equal(arrays["field0"], [0, 1, 1, 2])  # past the last name
     np.testing.assert_array_equal(arrays["field1"], ERROR.values)
+
+
+def test_rows_are_sent_only_where_they_are_not_counted():
+    assert "row" not in decode(figures.encode(SPEC))[1]
+    for rows in ([1, 2, 3, 4], [0, 2, 1, 3]):
+        _, arrays = decode(figures.encode(replace(SPEC, rows=np.array(rows, np.int32))))
+        np.testing.assert_array_equal(arrays["row"], rows)
+
+
+def test_the_browser_is_told_from_how_many_dots_on_a_map_is_dense():
+    assert decode(figures.encode(SPEC))[0]["dense"] == {"above": figures.DENSE_ABOVE, "drawn": figures.DENSE_DRAWN}
+    lower = decode(figures.encode(replace(SPEC, dense_above=3, dense_drawn=2)))[0]
+    assert lower["dense"] == {"above": 3, "drawn": 2} and lower["key"] != decode(figures.encode(SPEC))[0]["key"]
 
 
 def test_numbers_are_coloured_between_their_smallest_and_largest():

@@ -37,6 +37,17 @@ def test_a_limit_holds_for_torch_and_blas_and_can_be_raised_again():
             torch.set_num_threads(before)
 
 
+def test_a_thread_may_start_as_many_as_its_limit_leaves_it(monkeypatch):
+    before = torch.get_num_threads()
+    monkeypatch.setattr(threads, "cores", lambda: 4)
+    try:
+        for wanted, found in ((1, 1), (3, 3), (9, 4)):
+            torch.set_num_threads(wanted)
+            assert threads.allowed() == found
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_running_workers_are_told_of_their_share_when_one_comes_or_goes(tmp_path, monkeypatch):
     sent = []
     monkeypatch.setattr(jobs_module, "share", lambda running: 8 // running)

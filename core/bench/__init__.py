@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from core.bench.browser import K_MOVED, MAP_BYTES, RECOLOUR_BYTES
-from core.bench.encoding import ENCODE
+from core.bench.devices import TSNE_DEVICE
+from core.bench.encoding import ENCODE, ENCODE_MEMORY
 from core.bench.kernel_pca import KERNEL_PCA, KERNEL_PCA_MANY
 from core.bench.kmeans import KMEANS
 from core.bench.runner import Benchmark, Outcome, Side, report, run
@@ -18,7 +19,7 @@ from core.bench.umap_maps import UMAP_MAPS
 
 _IN_ORDER = (
     SEEN_BEFORE, K_MOVED, TSNE_2D, TSNE_3D, TSNE_PERPLEXITY, TSNE_LARGE, KERNEL_PCA, KERNEL_PCA_MANY, KMEANS, *UMAP_MAPS,
-    *TRAINING, ENCODE, MAP_BYTES, RECOLOUR_BYTES,
+    *TRAINING, ENCODE, ENCODE_MEMORY, TSNE_DEVICE, MAP_BYTES, RECOLOUR_BYTES,
 )  # fmt: skip
 ALL: Mapping[str, Benchmark] = MappingProxyType({item.name: item for item in _IN_ORDER})
 

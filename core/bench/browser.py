@@ -9,6 +9,7 @@ import numpy as np
 from core import figures
 from core.bench.data import Data
 from core.bench.runner import Benchmark, Side
+from core.clustering import Clustering, cluster, start_sample
 from core.config import KMeansConfig
 
 POINTS, ROWS, K = 70_000, 10_000, 11
@@ -53,11 +54,13 @@ def _blobs(n: int) -> np.ndarray:
     return (random.normal(0, 1, (10, SPREAD))[np.arange(n) % 10] * 2 + random.normal(0, 1, (n, SPREAD))).astype("f4")
 
 
-def _prepare_k(data: Data) -> _Prepared:
-    from core.clustering import cluster
+def _clusters(latents: np.ndarray, k: int) -> Clustering:
+    return cluster(latents, KMeansConfig(k, start_sample=start_sample(len(latents))))
 
+
+def _prepare_k(data: Data) -> _Prepared:
     latents = _blobs(ROWS)
-    spec = _spec(latents[:, :2], cluster(latents, KMeansConfig(K - 1)).labels)
+    spec = _spec(latents[:, :2], _clusters(latents, K - 1).labels)
     return _Prepared(latents, spec, frozenset(map(_digest, _contents(spec).values())))
 
 
@@ -73,9 +76,7 @@ def _prepare_recolour(data: Data) -> _Prepared:
 
 
 def _move_k(prepared: _Prepared) -> tuple[bytes, float]:
-    from core.clustering import cluster
-
-    made = cluster(prepared.latents, KMeansConfig(K))
+    made = _clusters(prepared.latents, K)
     spec = replace(prepared.spec, color=figures.category("cluster", made.labels))
     return _message(spec, prepared.seen), float(made.inertia or 0.0)
 

@@ -4,12 +4,23 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from core.bench.data import Data
 from core.bench.runner import Benchmark, Side
-from core.clustering import Clustering, cluster
+from core.clustering import Clustering, cluster, start_sample
 from core.config import KMeansConfig
 
 IMAGES, CLUSTERS = 10_000, 10
 WORSE = 1.001  # times their inertia: starts are random
+
+
+def _prepare(data: Data) -> np.ndarray:
+    values = data.latents(IMAGES)
+    _ours(values)  # what is compiled once is not part of it
+    return values
+
+
+def _ours(values: np.ndarray) -> Clustering:
+    return cluster(values, KMeansConfig(CLUSTERS, start_sample=start_sample(len(values))))
 
 
 def _theirs(values: np.ndarray) -> Clustering:
@@ -31,8 +42,8 @@ def _fair(ours: Mapping[str, float], theirs: Mapping[str, float]) -> str:
 KMEANS = Benchmark(
     name="kmeans",
     what=f"KMeans of {IMAGES:,} images into {CLUSTERS} clusters",
-    prepare=lambda data: data.latents(IMAGES),
-    ours=Side("4 starts", lambda values: cluster(values, KMeansConfig(CLUSTERS)), _inertia),
+    prepare=_prepare,
+    ours=Side("as the dashboard sets it", _ours, _inertia),
     theirs=Side("scikit-learn's KMeans(n_init=10)", _theirs, _inertia),
     target=2.0,
     fair=_fair,

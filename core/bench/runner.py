@@ -42,6 +42,7 @@ class Benchmark:
     target : the time of `theirs` / that of `ours` that is aimed at.
     fair : says of the measures of ours and of theirs whether the comparison counts, in words; "" when it does.
     repeats : of each side, in turn; a side that takes minutes has fewer.
+    needs : a package that may not be installed; the benchmark is then left out.
     by : the measure whose ratio counts, such as "bytes"; "" for the time.
     """
 
@@ -54,6 +55,7 @@ class Benchmark:
     fair: Callable[[Mapping[str, float], Mapping[str, float]], str] = lambda ours, theirs: ""
     repeats: int = 3
     by: str = ""
+    needs: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,17 @@
 import argparse
 import dataclasses
 import json
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
 
-from core import bench
+from core import bench, report
+from core.bench import million
 from core.bench.data import Data
 from core.cli import outputs
 from core.cli.bars import Bars
 from core.errors import ConfigError
+from core.pipeline import open_store
 
 
 def run(args: argparse.Namespace, bars: Bars) -> int:
@@ -19,24 +24,58 @@ def run(args: argparse.Namespace, bars: Bars) -> int:
     ConfigError : there is no benchmark of a name, or no run is asked for.
     """
     if args.list:
-        width = max(map(len, bench.ALL))
+        width = max(map(len, (*bench.ALL, million.NAME)))
         for item in bench.ALL.values():
             print(
                 f"{item.name:<{width}}  {item.what}: {item.ours.name} against {item.theirs.name}, ≥ {item.target:g}"
             )
+        print(f"{million.NAME:<{width}}  {million.WHAT}; only when it is named")
         return 0
-    unknown = [name for name in args.names if name not in bench.ALL]
+    unknown = [name for name in args.names if name not in (*bench.ALL, million.NAME)]
     if unknown:
         raise ConfigError(f"There is no benchmark {unknown[0]!r}; there are {', '.join(bench.ALL)}.")
     if args.repeats is not None and args.repeats < 1:
         raise ConfigError(f"A benchmark needs at least 1 run; {args.repeats} is given.")
+    if million.NAME in args.names:
+        if len(args.names) > 1:
+            raise ConfigError(
+                f"{million.NAME} runs alone, as it tells the memory of the process; name no other with it."
+            )
+        return _million(args, bars)
     data = Data(args.data, store=args.store)
     outcomes = []
     for name in args.names or bench.ALL:
+        needs = bench.ALL[name].needs
+        if needs and find_spec(needs) is None:
+            print(f"{name}: left out, as {needs} is not installed", flush=True)
+            continue
         outcomes.append(bench.run(bench.ALL[name], data, args.repeats, bars))
         bars.close()
         print(bench.report(outcomes[-1:]), flush=True)
     if args.json is not None:
         found = [{**dataclasses.asdict(item), "ratio": item.ratio, "met": item.met} for item in outcomes]
         outputs.put(args.json, json.dumps(found, indent=1) + "\n")
+    return 0
+
+
+def _million(args: argparse.Namespace, bars: Bars) -> int:
+    """Run what has no other side, in `--store` where that is given, so that the dashboard can open it afterwards."""
+    if args.count < 1000:
+        raise ConfigError(f"--count {args.count} must be at least 1000.")
+
+    def told(row: million.Row) -> None:
+        bars.close()
+        print(million.text(row), flush=True)
+
+    with tempfile.TemporaryDirectory(prefix="embedding-explorer-") as folder:
+        root = args.store or Path(folder)
+        path = root / f"images-{args.count}.npy"
+        million.write(path, args.count)
+        sizes = {} if args.count >= million.SAMPLE * 2 else {"sample": args.count // 2, "learnt": args.count // 2}
+        rows, found = million.run(open_store(root), million.plan_of(path, **sizes), bars, told)
+        print(report.fitted_line(found))
+        if args.store is not None:
+            print(f"The images are {path}; open them in the dashboard with the same store.")
+        if args.json is not None:
+            outputs.put(args.json, json.dumps(million.as_json(rows, found), indent=1) + "\n")
     return 0

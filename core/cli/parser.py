@@ -101,6 +101,7 @@ def build() -> argparse.ArgumentParser:
     timed.add_argument("--list", action="store_true", help="say what there is")
     timed.add_argument("--data", metavar="SRC", default="digits", help="images that the digits' model reads (digits)")
     timed.add_argument("--repeats", type=int, metavar="N", help="runs of each side (3, of long ones 1)")
+    timed.add_argument("--count", type=int, default=1_000_000, metavar="N", help="images of `million` (1000000)")
     timed.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file, too")
     timed.add_argument("--store", type=Path, metavar="DIR", help="where latents are kept and found again")
     timed.add_argument("--quiet", action="store_true", help="no progress bars")
@@ -188,10 +189,12 @@ def _mapping(command: argparse.ArgumentParser) -> None:
         help="bring each latent to mean 0 and variance 1 first",
     )
     group.add_argument("--projection", choices=list(PROJECTIONS), help="the map's method (tsne)")
-    _settings(group, PROJECTIONS.values(), without={"n_components", "seed"})
+    _settings(group, PROJECTIONS.values(), without={"n_components", "seed", "sample"})
     group.add_argument(
         "--start-perplexity", type=float, metavar="P", help="t-SNE goes on from the map with this perplexity (anew)"
     )
+    told = "fit t-SNE and UMAP on at most so many images and place the others by their neighbours (all)"
+    group.add_argument("--sample", type=int, metavar="N", help=told)
     group = command.add_argument_group("clusters")
     group.add_argument("--clusters", type=int, metavar="K", help="number of clusters (that of the classes, or 10)")
     group.add_argument("--cluster-method", choices=list(CLUSTERINGS), help="(kmeans)")

@@ -4,7 +4,7 @@ import numpy as np
 
 from core.clustering.density import hdbscan
 from core.clustering.graphs import MOST_PAIRS, MOST_SPECTRAL, agglomerative, spectral
-from core.clustering.kmeans import kmeans
+from core.clustering.kmeans import SAMPLE, kmeans, one_more, start_sample
 from core.clustering.mixture import mixture
 from core.clustering.result import NOISE, NOISE_NAME, Clustering, by_size, name_of, of_labels
 from core.config import (
@@ -24,12 +24,15 @@ __all__ = [
     "MOST_SPECTRAL",
     "NOISE",
     "NOISE_NAME",
+    "SAMPLE",
     "Clustering",
     "by_size",
     "check_size",
     "cluster",
     "name_of",
     "of_labels",
+    "one_more",
+    "start_sample",
     "title_of",
 ]
 

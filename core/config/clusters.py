@@ -14,18 +14,27 @@ Selection = Literal["eom", "leaf"]
 
 @dataclass(frozen=True)
 class KMeansConfig:
-    """KMeans with k-means++ starts; the best of `n_init` runs by inertia."""
+    """KMeans with k-means++ starts; the best of `n_init` runs by inertia.
+
+    Parameters
+    ----------
+    start_sample : of more images than this, three times `n_init` starts are tried on a random sample of so many, and the
+        best `n_init` go on on all. None makes each of `n_init` starts on all.
+    """
 
     n_clusters: int = 10
     n_init: int = 4
     max_iter: int = 300
     seed: int = 0
+    start_sample: int | None = field(default=None, metadata={"later": True})
 
     def __post_init__(self) -> None:
         whole("n_clusters", self.n_clusters, 1)
         whole("n_init", self.n_init, 1, 1000)
         whole("max_iter", self.max_iter, 1, 100_000)
         whole("seed", self.seed, 0, 2**32 - 1)
+        if self.start_sample is not None:
+            whole("start_sample", self.start_sample, self.n_clusters)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """Settings of the first reduction and of the map."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal
 
 from core.config.checks import between, one_of, positive, whole
@@ -9,6 +11,9 @@ from core.errors import ConfigError
 Kernel = Literal["rbf", "poly", "cosine"]
 Metric = Literal["euclidean", "cosine", "manhattan"]
 Init = Literal["pca", "random", "spectral", "sample"]
+# A setting that came later is left out of JSON while it is at its default, so that what was kept before is found again.
+LATER: Mapping[str, bool] = MappingProxyType({"later": True})
+FEWEST = 10  # images of a sample
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,10 @@ class TruncatedSVDConfig:
 
 @dataclass(frozen=True)
 class TSNEConfig:
-    """t-SNE; `n_iter` counts the iterations after those of early exaggeration."""
+    """t-SNE; `n_iter` counts the iterations after those of early exaggeration.
+
+    `sample` fits on at most so many images and places the rest by their neighbours among them; None fits on all.
+    """
 
     n_components: int = 2
     perplexity: float = 30.0
@@ -66,6 +74,7 @@ class TSNEConfig:
     init: Init = "pca"
     metric: Metric = "euclidean"
     seed: int = 0
+    sample: int | None = field(default=None, metadata=LATER)
 
     def __post_init__(self) -> None:
         whole("n_components", self.n_components, 1, 3)
@@ -76,17 +85,20 @@ class TSNEConfig:
         one_of("init", self.init, Init)
         one_of("metric", self.metric, Metric)
         whole("seed", self.seed, 0, 2**32 - 1)
+        if self.sample is not None:
+            whole("sample", self.sample, FEWEST)
 
 
 @dataclass(frozen=True)
 class UMAPConfig:
-    """UMAP."""
+    """UMAP; `sample` fits on at most so many images and places the rest by their neighbours among them."""
 
     n_components: int = 2
     n_neighbors: int = 15
     min_dist: float = 0.1
     metric: Metric = "euclidean"
     seed: int = 0
+    sample: int | None = field(default=None, metadata=LATER)
 
     def __post_init__(self) -> None:
         whole("n_components", self.n_components, 1)
@@ -94,6 +106,8 @@ class UMAPConfig:
         between("min_dist", self.min_dist, 0, 1)
         one_of("metric", self.metric, Metric)
         whole("seed", self.seed, 0, 2**32 - 1)
+        if self.sample is not None:
+            whole("sample", self.sample, FEWEST)
 
 
 ReductionMethod = PCAConfig | KernelPCAConfig | TruncatedSVDConfig

@@ -39,10 +39,12 @@ CLASSES: tuple[type, ...] = (
 
 
 def to_json(config: Any) -> dict[str, Any]:
-    """Turn a config into plain JSON values; `type` names its class."""
+    """Turn a config into plain JSON values; `type` names its class. Settings that came later only where they are set."""
     values: dict[str, Any] = {"type": type(config).__name__}
     for item in dataclasses.fields(config):
         value = getattr(config, item.name)
+        if item.metadata.get("later") and value == item.default:
+            continue
         values[item.name] = to_json(value) if dataclasses.is_dataclass(value) else value
     return values
 

@@ -1,10 +1,11 @@
 """Reduce latents to fewer numbers, and lay them out as a map in 2 or 3 dimensions."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from core.accelerated import there_or_here
 from core.config import (
     KernelPCAConfig,
     PCAConfig,
@@ -17,14 +18,18 @@ from core.config import (
 from core.errors import ConfigError
 from core.neighbours import Find
 from core.progress import Callback, Progress, ignore
+from core.projection import torchdr_maps
 from core.projection.checks import checked
 from core.projection.kernel import kernel_pca
 from core.projection.linear import Components, check_components, components, pca, pca_on, standardize, truncated_svd
+from core.projection.placing import transform
+from core.projection.sampling import sampled
 from core.projection.tsne import WARM_ITERATIONS, check_perplexity, tsne
 from core.projection.umap_map import check_neighbors, umap
 
 __all__ = [
-    "Components", "Projection", "Reduced", "check_size", "components", "keeps_components", "project", "reduce", "tsne",
+    "Components", "Projection", "Reduced", "check_size", "components", "keeps_components", "project", "reduce",
+    "transform", "tsne",
 ]  # fmt: skip
 
 
@@ -54,12 +59,18 @@ class Projection:
     ----------
     coordinates : float32 (n, 2) or (n, 3).
     explained_variance_ratio : float32 (2,) or (3,), each in [0, 1]; None for t-SNE and UMAP.
-    kl_divergence : nats, of t-SNE; None for the others.
+    kl_divergence : nats, of t-SNE; None for the others. Of a sampled map that of the fitted images.
+    fitted : images that a sampled map was fitted on, the others being placed by their neighbours; None of a map of all.
+    kept_fitted, kept_placed : share, in [0, 1], of the 10 nearest neighbours in what was mapped that are among the 10 nearest
+        on a sampled map: of up to 1,000 fitted images, and of as many placed ones, among all.
     """
 
     coordinates: np.ndarray
     explained_variance_ratio: np.ndarray | None = None
     kl_divergence: float | None = None
+    fitted: int | None = None
+    kept_fitted: float | None = None
+    kept_placed: float | None = None
 
 
 def keeps_components(config: ReductionConfig, shape: tuple[int, ...]) -> bool:
@@ -120,8 +131,15 @@ def project(
     """
     if config.n_components not in (2, 3):
         raise ConfigError(f"A map has 2 or 3 dimensions; n_components is {config.n_components}.")
+    if isinstance(config, TSNEConfig | UMAPConfig) and config.sample is not None and config.sample < len(values):
+        return _sampled(checked(values), config, config.sample, callback, start, start_iter)
     if isinstance(config, TSNEConfig):
-        coordinates, divergence = tsne(values, config, callback, start=start, start_iter=start_iter, graph=graph)
+        check_perplexity(config.perplexity, len(checked(values)))
+        coordinates, divergence = there_or_here(
+            "torchdr", "t-SNE", lambda: torchdr_maps.tsne(values, config, "cuda", callback),
+            lambda: tsne(values, config, callback, start=start, start_iter=start_iter, graph=graph),
+            start is None and torchdr_maps.tsne_fits(config),
+        )  # fmt: skip
         return Projection(coordinates, kl_divergence=divergence)
     if isinstance(config, PCAConfig | KernelPCAConfig):
         name = "PCA" if isinstance(config, PCAConfig) else "Kernel PCA"
@@ -132,6 +150,26 @@ def project(
     return Projection(umap(values, config, callback, graph=graph))
 
 
+def _sampled(
+    values: np.ndarray, config: TSNEConfig | UMAPConfig, sample: int, callback: Callback,
+    start: np.ndarray | None, start_iter: int,
+) -> Projection:  # fmt: skip
+    check_size(config, len(values))
+    whole = replace(config, sample=None)
+    fitted: list[Projection] = []
+
+    def fit(rows: np.ndarray, part: np.ndarray, inner: Callback) -> np.ndarray:
+        begun = None if start is None else start[rows]
+        fitted.append(project(part, whole, inner, start=begun, start_iter=start_iter))
+        return fitted[0].coordinates
+
+    found = sampled(values, sample, config.metric, config.seed, fit, callback)
+    return replace(
+        fitted[0], coordinates=found.coordinates, fitted=len(found.rows),
+        kept_fitted=found.kept_fitted, kept_placed=found.kept_placed,
+    )  # fmt: skip
+
+
 def check_size(config: ProjectionConfig, n: int) -> None:
     """Check, before anything long is begun, that n images are enough for a map.
 
@@ -139,6 +177,8 @@ def check_size(config: ProjectionConfig, n: int) -> None:
     ------
     ConfigError : they are too few; the sentence names the setting and its limit.
     """
+    if isinstance(config, TSNEConfig | UMAPConfig) and config.sample is not None:
+        n = min(n, config.sample)
     if isinstance(config, TSNEConfig):
         check_perplexity(config.perplexity, n)
     elif isinstance(config, UMAPConfig):

@@ -18,9 +18,9 @@ def checked(values: np.ndarray) -> np.ndarray:
     """
     if values.ndim != 2 or 0 in values.shape:
         raise DataError(f"Values must be a table of images × numbers; this array has shape {values.shape}.")
-    finite = np.isfinite(values).all(axis=1)
-    if not finite.all():
-        raise DataError(f"{np.count_nonzero(~finite)} of {len(values)} rows hold values that are not finite.")
+    bad = sum(int(np.count_nonzero(~np.isfinite(values[rows]).all(axis=1))) for rows in batches(*values.shape))
+    if bad:
+        raise DataError(f"{bad} of {len(values)} rows hold values that are not finite.")
     return values
 
 

@@ -39,7 +39,7 @@ def kernel_pca(values: np.ndarray, config: KernelPCAConfig) -> tuple[np.ndarray,
     with one_thread_if(n * limit * (values.shape[1] + limit) < SMALL_WORK):
         scores, variances, total = _exact(values, config) if n <= limit else _nystroem(values, config)
     scores *= signs(scores)
-    return scores.astype(np.float32), ratio(variances, total)
+    return np.asarray(scores, np.float32), ratio(variances, total)
 
 
 def kernel(a: np.ndarray, b: np.ndarray, config: KernelPCAConfig) -> np.ndarray:
@@ -100,13 +100,13 @@ def _nystroem(values: np.ndarray, config: KernelPCAConfig) -> tuple[np.ndarray, 
     found = min(r, rank)
     variances, directions = eigh(covariance, subset_by_index=(rank - found, rank - 1))
     directions = directions[:, ::-1]  # (rank, found)
-    scores = np.zeros((n, r))
+    middle = mean @ directions
+    scores = np.zeros((n, r), np.float32)
     for number, rows in enumerate(batches(n, m)):
         if kept_features:
-            scores[rows, :found] = kept_features[number] @ directions
+            scores[rows, :found] = kept_features[number] @ directions - middle
         else:
-            scores[rows, :found] = kernel(values[rows], landmarks, config) @ (root @ directions)
-    scores[:, :found] -= mean @ directions
+            scores[rows, :found] = kernel(values[rows], landmarks, config) @ (root @ directions) - middle
     padded = np.zeros(r)
     padded[:found] = _above_rounding(variances[::-1], m)
     return scores, padded, float(covariance.trace())

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.accelerated import there_or_here
 from core.projection.checks import SMALL_WORK, batches, checked, checked_components, one_thread_if, ratio, signs
 
 
@@ -26,7 +27,7 @@ def standardize(values: np.ndarray) -> np.ndarray:
     """Bring each feature of (n, d) to mean 0 and variance 1, float32; constant features become 0."""
     checked(values)
     mean = values.mean(axis=0, dtype=np.float64)
-    spread = values.std(axis=0, dtype=np.float64)
+    spread = np.sqrt(_variances(values, mean))
     constant = (values.max(axis=0) == values.min(axis=0)) | (spread == 0)
     spread[constant] = 1.0
     result = np.empty(values.shape, np.float32)
@@ -51,8 +52,19 @@ def pca(values: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray]:
     Notes
     -----
     Eigenvectors of the covariance matrix (Jolliffe, Principal Component Analysis, 2002, ch. 1); each is turned so that its
-    largest entry is positive.
+    largest entry is positive. On a GPU by TorchDR where it is installed and there is enough to do.
     """
+    from core.projection import torchdr_maps
+
+    n, d = checked(values).shape
+    check_components(n_components, n, d)
+    return there_or_here(
+        "torchdr", "PCA", lambda: torchdr_maps.pca(values, n_components, "cuda"),
+        lambda: _pca(values, n_components), n * d * min(n, d) >= SMALL_WORK,
+    )  # fmt: skip
+
+
+def _pca(values: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray]:
     mean = checked(values).mean(axis=0, dtype=np.float64)
     return _project(values, mean, n_components)
 
@@ -63,7 +75,7 @@ def components(values: np.ndarray) -> Components:
     mean = values.mean(axis=0, dtype=np.float64)
     with one_thread_if(n * d * min(n, d) < SMALL_WORK):
         directions = _directions(values, mean, min(n, d))
-    return Components(mean, directions * signs(directions), float(values.var(axis=0, dtype=np.float64).sum()))
+    return Components(mean, directions * signs(directions), float(_variances(values, mean).sum()))
 
 
 def pca_on(values: np.ndarray, found: Components, n_components: int) -> tuple[np.ndarray, np.ndarray]:
@@ -71,8 +83,8 @@ def pca_on(values: np.ndarray, found: Components, n_components: int) -> tuple[np
     n, d = values.shape
     check_components(n_components, n, d)
     with one_thread_if(n * d * n_components < SMALL_WORK):
-        scores = _scores(values, found.mean, found.directions[:, :n_components])
-    return scores.astype(np.float32), ratio(scores.var(axis=0), found.total)
+        scores, variances = _scores(values, found.mean, found.directions[:, :n_components])
+    return scores, ratio(variances, found.total)
 
 
 def truncated_svd(values: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray]:
@@ -96,9 +108,9 @@ def _project(values: np.ndarray, offset: np.ndarray, n_components: int) -> tuple
     with one_thread_if(n * d * min(n, d) < SMALL_WORK):
         directions = _directions(values, offset, n_components)  # (d, r)
         directions *= signs(directions)
-        scores = _scores(values, offset, directions)
-    total = float(values.var(axis=0, dtype=np.float64).sum())
-    return scores.astype(np.float32), ratio(scores.var(axis=0), total)
+        scores, variances = _scores(values, offset, directions)
+    total = float(_variances(values, values.mean(axis=0, dtype=np.float64)).sum())
+    return scores, ratio(variances, total)
 
 
 def check_components(n_components: int, n: int, d: int) -> None:
@@ -108,11 +120,24 @@ def check_components(n_components: int, n: int, d: int) -> None:
     )
 
 
-def _scores(values: np.ndarray, offset: np.ndarray, directions: np.ndarray) -> np.ndarray:
-    scores = np.empty((len(values), directions.shape[1]), np.float64)
+def _scores(values: np.ndarray, offset: np.ndarray, directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Scores float32 (n, r), and their variances float64 (r,), a batch of rows at a time."""
+    scores = np.empty((len(values), directions.shape[1]), np.float32)
+    middle = (values.mean(axis=0, dtype=np.float64) - offset) @ directions
+    squares = np.zeros(directions.shape[1])
     for rows in batches(*values.shape):
-        scores[rows] = (values[rows] - offset) @ directions
-    return scores
+        part = (values[rows] - offset) @ directions  # (batch, r) float64
+        squares += np.square(part - middle).sum(axis=0)
+        scores[rows] = part
+    return scores, squares / len(values)
+
+
+def _variances(values: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Variances float64 (d,) of (n, d) around its mean, a batch of rows at a time."""
+    squares = np.zeros(values.shape[1])
+    for rows in batches(*values.shape):
+        squares += np.square(values[rows] - mean).sum(axis=0)
+    return squares / len(values)
 
 
 def _directions(values: np.ndarray, offset: np.ndarray, n_components: int) -> np.ndarray:

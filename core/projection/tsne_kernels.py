@@ -1,7 +1,7 @@
 """Compiled inner loops of t-SNE; arrays are float32, coordinates an axis a row, (k, n), k 2 or 3.
 
 Each runs on one thread with the interpreter's lock released and writes only to its own rows, so that the sums are added
-up in the same order whatever the number of threads. numba keeps the machine code on disk beside this file.
+up in the same order whatever the number of threads.
 
 Points and a grid exchange values through cardinal B-splines (Essmann et al.: A smooth particle mesh Ewald method, 1995):
 a point at u grid steps touches the `ORDER` nodes from floor(u) on, with weights that depend on u - floor(u) alone.
@@ -11,14 +11,15 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from core.compiled import compiled
 
 # Division by zero gives infinity and not an exception: what lets loops be compiled to vector instructions.
-COMPILED: dict[str, Any] = {"cache": True, "nogil": True, "fastmath": True, "error_model": "numpy"}
+COMPILED: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy"}
 ORDER = 6  # of the B-splines: quintic, four times differentiable
 
 
-@njit(**COMPILED)
+@compiled(**COMPILED)
 def spline(f: float, w: np.ndarray, dw: np.ndarray) -> None:
     """Fill the weights of the nodes and their derivatives, float32 (ORDER,), at the fraction f in [0, 1) of a step."""
     one = np.float32(1)
@@ -36,7 +37,7 @@ def spline(f: float, w: np.ndarray, dw: np.ndarray) -> None:
         w[0] *= scale * (one - f)
 
 
-@njit(**COMPILED)
+@compiled(**COMPILED)
 def spread_flat(points: np.ndarray, low: np.ndarray, per: float, grid: np.ndarray) -> None:
     """Add a charge of 1 for each point (2, n) to the grid (m, m'); `per` steps lie on a unit of length."""
     a, b, d = np.empty(ORDER, np.float32), np.empty(ORDER, np.float32), np.empty(ORDER, np.float32)
@@ -50,7 +51,7 @@ def spread_flat(points: np.ndarray, low: np.ndarray, per: float, grid: np.ndarra
                 grid[x + p, y + q] += a[p] * b[q]
 
 
-@njit(**COMPILED)
+@compiled(**COMPILED)
 def spread_solid(points: np.ndarray, low: np.ndarray, per: float, grid: np.ndarray) -> None:
     """Add a charge of 1 for each point (3, n) to the grid (m, m', m'')."""
     a, b, c = np.empty(ORDER, np.float32), np.empty(ORDER, np.float32), np.empty(ORDER, np.float32)
@@ -68,7 +69,7 @@ def spread_solid(points: np.ndarray, low: np.ndarray, per: float, grid: np.ndarr
                     grid[x + p, y + q, z + r] += both * c[r]
 
 
-@njit(**COMPILED)
+@compiled(**COMPILED)
 def gather_flat(points: np.ndarray, low: np.ndarray, per: float, grid: np.ndarray, force: np.ndarray) -> float:
     """Write -1/2 of the grid's slope at each point (2, n) to `force` (2, n) and return the sum of its values there."""
     a, b = np.empty(ORDER, np.float32), np.empty(ORDER, np.float32)
@@ -93,7 +94,7 @@ def gather_flat(points: np.ndarray, low: np.ndarray, per: float, grid: np.ndarra
     return total
 
 
-@njit(**COMPILED)
+@compiled(**COMPILED)
 def gather_solid(points: np.ndarray, low: np.ndarray, per: float, grid: np.ndarray, force: np.ndarray) -> float:
     """Write -1/2 of the grid's slope at each point (3, n) to `force` (3, n) and return the sum of its values there."""
     a, b, c = np.empty(ORDER, np.float32), np.empty(ORDER, np.float32), np.empty(ORDER, np.float32)
@@ -121,7 +122,7 @@ def gather_solid(points: np.ndarray, low: np.ndarray, per: float, grid: np.ndarr
     return total
 
 
-@njit(**COMPILED)
+@compiled(**COMPILED)
 def repel(points: np.ndarray, first: int, last: int, force: np.ndarray, totals: np.ndarray) -> None:
     """Write the repulsion Σ_j q² (y_i - y_j) of the points [first, last) of (3, n) to `force` (3, n).
 
@@ -143,7 +144,7 @@ def repel(points: np.ndarray, first: int, last: int, force: np.ndarray, totals: 
         totals[i] = row - one
 
 
-@njit(**COMPILED)
+@compiled(**COMPILED)
 def attract_flat(graph: Any, points: np.ndarray, first: int, last: int, force: np.ndarray) -> None:
     """Write the attraction Σ_j p q (y_i - y_j) of the points [first, last) of (2, n) to `force`.
 
@@ -163,7 +164,7 @@ def attract_flat(graph: Any, points: np.ndarray, first: int, last: int, force: n
         force[0, i], force[1, i] = fx, fy
 
 
-@njit(**COMPILED)
+@compiled(**COMPILED)
 def attract_solid(graph: Any, points: np.ndarray, first: int, last: int, force: np.ndarray) -> None:
     """Write the attraction of the points [first, last) of (3, n) to `force`."""
     begins, columns, values = graph
@@ -181,7 +182,7 @@ def attract_solid(graph: Any, points: np.ndarray, first: int, last: int, force: 
         force[0, i], force[1, i], force[2, i] = fx, fy, fz
 
 
-@njit(**COMPILED)
+@compiled(**COMPILED)
 def stretch(graph: Any, points: np.ndarray) -> float:
     """Return Σ p log(1 + |y_i - y_j|²) over the edges of the graph."""
     begins, columns, values = graph
@@ -198,7 +199,7 @@ def stretch(graph: Any, points: np.ndarray) -> float:
     return total
 
 
-@njit(**COMPILED)
+@compiled(**COMPILED)
 def move(points: np.ndarray, gradient: np.ndarray, step: np.ndarray, gains: np.ndarray, rate: float, momentum: float,
          longest: float) -> None:  # fmt: skip
     """Take one step of gradient descent with momentum and gains, none longer than `longest`, and centre the points.

@@ -14,11 +14,14 @@ from typing import IO
 
 import numpy as np
 
+from core import scratch
 from core.errors import DataError
-from core.imageset import ImageSet, check_bytes, check_images, image_set
+from core.imageset import LIMIT_BYTES, MAPPED_BYTES, ImageSet, check_bytes, check_images, image_set
 from core.readers.files import natural_key
 from core.readers.sources import ArraySource, as_text
+from core.store import MMAP_BYTES
 
+OWN_FILE = 256 << 20  # bytes from which the pixels of a `.npy` are not copied into the store
 MAX_TEXT = 200  # characters of a label, class, id or text column
 _BROKEN = (
     OSError,
@@ -43,7 +46,7 @@ def read_arrays(source: ArraySource) -> ImageSet:
     name = as_text(path.name)
     if not path.is_file():
         raise DataError(f"{as_text(source.path)} is not a file that exists.")
-    arrays = _members(path, name, source.x) if path.suffix.lower() == ".npz" else {source.x: _array(path, name)}
+    arrays = _members(path, name, source.x) if path.suffix.lower() == ".npz" else {source.x: _mapped(path, name)}
     if source.x not in arrays:
         there = ", ".join(map(repr, sorted(arrays))) or "none"
         raise DataError(f"{name} has no array {source.x!r} with images; its arrays are: {there}.")
@@ -73,6 +76,32 @@ def _array(path: Path, name: str) -> np.ndarray:
         return np.load(file, allow_pickle=False)
 
 
+def _mapped(path: Path, name: str) -> np.ndarray:
+    """Open the images of a `.npy`; of a large file they stay in it."""
+    if path.stat().st_size <= MMAP_BYTES:
+        return _array(path, name)
+    with _readable(name):
+        with path.open("rb") as file:
+            _look(file, name, images=True, limit=MAPPED_BYTES)
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def pixels(source: ArraySource) -> np.ndarray | None:
+    """Open the images of a `.npy` that is so large that they are never copied, uint8 (n, h, w, c); None of all others.
+
+    Raises
+    ------
+    DataError : it cannot be read, or holds no images.
+    """
+    path = Path(source.path)
+    if path.suffix.lower() == ".npz" or not path.is_file() or path.stat().st_size <= OWN_FILE:
+        return None
+    x = _mapped(path, as_text(path.name))
+    if not x.flags.c_contiguous:
+        return None
+    return x if x.ndim == 4 else x[..., None]
+
+
 def _members(path: Path, name: str, x: str) -> dict[str, np.ndarray]:
     """Read every member, each only after its header was looked at: a small file can claim to hold very much."""
     arrays: dict[str, np.ndarray] = {}
@@ -84,25 +113,50 @@ def _members(path: Path, name: str, x: str) -> dict[str, np.ndarray]:
             with archive.open(member) as file:
                 _look(file, f"{name}: array {key!r}", images=key == x)
             with archive.open(member) as file:
-                arrays[key] = np.lib.format.read_array(file, allow_pickle=False)
+                arrays[key] = _filled(file) if key == x and member.file_size > scratch.LARGE else _plain(file)
     return arrays
 
 
-def _look(file: IO[bytes], what: str, images: bool = False) -> None:
-    """Check the header of an array before its values are read."""
+def _plain(file: IO[bytes]) -> np.ndarray:
+    return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
+
+
+def _filled(file: IO[bytes]) -> np.ndarray:
+    """Read a large array into a file that is mapped into memory, piece by piece."""
+    shape, by_columns, dtype = _header(file)
+    made = scratch.empty(shape[::-1] if by_columns else shape, dtype)
+    flat = made.reshape(-1).view(np.uint8).data
+    at = 0
+    while at < len(flat):
+        piece = file.read(min(scratch.ROWS_BYTES, len(flat) - at))
+        if not piece:
+            raise EOFError
+        flat[at : at + len(piece)] = piece
+        at += len(piece)
+    return made.T if by_columns else made
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Read shape, whether columns lie together, and type."""
     version = np.lib.format.read_magic(file)
     read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
     if read is None:
         raise ValueError("version")
-    shape, _, dtype = read(file)
+    shape, by_columns, dtype = read(file)
+    return shape, by_columns, dtype
+
+
+def _look(file: IO[bytes], what: str, images: bool = False, limit: int = LIMIT_BYTES) -> None:
+    """Check the header of an array before its values are read."""
+    shape, _, dtype = _header(file)
     if dtype.hasobject:
         raise DataError(
             f"{what} holds Python objects, which need pickle and are refused: stack pictures of one size with "
             "np.stack, convert texts with .astype(str), and save again."
         )
     if images:
-        check_images(shape, dtype, what)
-    check_bytes(int(np.prod([float(side) for side in shape])) * dtype.itemsize, what)
+        check_images(shape, dtype, what, limit)
+    check_bytes(int(np.prod([float(side) for side in shape])) * dtype.itemsize, what, limit)
 
 
 @contextmanager

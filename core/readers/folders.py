@@ -20,8 +20,9 @@ from typing import TypeVar
 
 import numpy as np
 
+from core import scratch
 from core.errors import DataError
-from core.imageset import MAX_SIDE, MIN_IMAGES, MIN_SIDE, ImageSet, Skipped, check_bytes, image_set
+from core.imageset import MAPPED_BYTES, MAX_SIDE, MIN_IMAGES, MIN_SIDE, ImageSet, Skipped, check_bytes, image_set
 from core.progress import Callback, Progress, ignore, stopwatch
 from core.readers.files import EXTENSIONS, Listing, PictureFile, list_pictures, natural_key
 from core.readers.pictures import Frame, Header, read_header, read_picture
@@ -52,7 +53,7 @@ def read_folder(source: FolderSource, callback: Callback = ignore) -> ImageSet:
     skipped = sorted(listing.skipped + unread + undecoded, key=lambda item: natural_key(item.id))
     _enough(source.path, len(good), skipped)
     if source.color == "auto" and frame.channels == 3 and _is_gray(x):
-        x = x[..., :1].copy()
+        x = scratch.in_order(x[..., :1])
     y, classes = folder_classes([file.parts for file in good])
     ids = [file.id for file in good]
     return image_set(x, y, classes, ids=ids, name=as_text(Path(source.path).name) or "images", skipped=skipped)
@@ -74,8 +75,8 @@ def folder_classes(paths: Sequence[tuple[str, ...]]) -> tuple[np.ndarray | None,
 def _pixels(
     source: FolderSource, files: Sequence[PictureFile], frame: Frame, callback: Callback
 ) -> tuple[np.ndarray, list[PictureFile], tuple[Skipped, ...]]:
-    check_bytes(len(files) * frame.h * frame.w * frame.channels, as_text(source.path))
-    x = np.empty((len(files), frame.h, frame.w, frame.channels), np.uint8)
+    check_bytes(len(files) * frame.h * frame.w * frame.channels, as_text(source.path), MAPPED_BYTES)
+    x = scratch.empty((len(files), frame.h, frame.w, frame.channels), np.uint8)
     rows = {file.id: row for row, file in enumerate(files)}
     large = Lock()
 

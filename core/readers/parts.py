@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from core import scratch
 from core.errors import DataError
 from core.imageset import ImageSet, image_set
 from core.readers.sources import ArraySource, FolderSource, JoinedSource, Source, SubsetSource, TorchvisionSource
@@ -86,7 +87,7 @@ def join(parts: Sequence[str], sets: Sequence[ImageSet]) -> ImageSet:
     shared = set.intersection(*(set(found.columns) for found in sets)) - {COLUMN}
     names = np.repeat(np.array(parts), [len(found) for found in sets])
     return image_set(
-        np.concatenate([found.x for found in sets]),
+        scratch.joined([found.x for found in sets]),
         np.concatenate(labels) if classes else None,
         classes,
         ids=[f"{part}/{name}" for part, found in zip(parts, sets, strict=True) for name in found.ids],

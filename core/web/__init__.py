@@ -18,6 +18,8 @@ SCRIPTS = (
     "picking.js",
     "screen_lasso.js",
     "crowd.js",
+    "density.js",
+    "dense.js",
     "map.js",
 )
 # What an exported page has beside the map, where no Python answers.

@@ -11,23 +11,30 @@ function crowdOpacity(asked, count) {
   return count <= CROWD ? asked : Math.max(FAINTEST, asked * Math.pow(CROWD / count, 0.6));
 }
 
-/** Frame indices of the points in view whose group is not switched off. */
-function pointsInView(plot, frame) {
-  const { xaxis, yaxis } = plot._fullLayout;
-  const [x0, x1] = [...xaxis.range].sort((a, b) => a - b);
-  const [y0, y1] = [...yaxis.range].sort((a, b) => a - b);
-  const hidden = new Set(hiddenGroups(plot, frame));
-  const { x, y, group } = frame.arrays;
-  const found = [];
-  for (let i = 0; i < x.length; i++) {
-    if (x[i] >= x0 && x[i] <= x1 && y[i] >= y0 && y[i] <= y1 && !(group && hidden.has(group[i]))) found.push(i);
+/** Let traces be drawn with an opacity, and what is not selected fainter. */
+function withOpacity(traces, opacity) {
+  for (const { marker, unselected } of traces) {
+    marker.opacity = opacity;
+    unselected.marker.opacity = Math.min(0.12, opacity / 3);
   }
-  return found;
+}
+
+/** Frame indices of the points in a region whose group is not switched off. */
+function pointsInView(frame, { x: [x0, x1], y: [y0, y1], hidden }) {
+  const off = new Uint8Array(Math.max(1, ...hidden.map((group) => group + 1)));
+  for (const group of hidden) off[group] = 1;
+  const { x, y, group } = frame.arrays;
+  const found = new Uint32Array(x.length);
+  let n = 0;
+  for (let i = 0; i < x.length; i++) {
+    if (x[i] >= x0 && x[i] <= x1 && y[i] >= y0 && y[i] <= y1 && !(group && off[group[i]])) found[n++] = i;
+  }
+  return found.slice(0, n);
 }
 
 /**
  * Choose points whose pictures do not cover one another.
- * @param {number[]} points  frame indices, those that matter most first
+ * @param {Iterable<number>} points  frame indices, those that matter most first
  * @param {(i: number) => [number, number]} place  middle of a point's picture, in px
  * @param {number} w
  * @param {number} h

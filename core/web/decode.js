@@ -24,7 +24,19 @@ function decodeFrame(bytes) {
   for (const [name, a] of Object.entries(header.arrays)) {
     arrays[name] = new ARRAY_TYPES[a.dtype](data.buffer, start + a.offset, a.length);
   }
-  return { header, arrays };
+  return { header, arrays: withRows(arrays, header.n) };
+}
+
+let countedRows = new Int32Array(0); // 0, 1, 2, …: those of the map drawn last
+
+/** Arrays with `row`, which is not sent where it is 0, 1, …, n - 1. */
+function withRows(arrays, n) {
+  if (arrays.row) return arrays;
+  if (countedRows.length !== n) {
+    countedRows = new Int32Array(n);
+    for (let i = 0; i < n; i++) countedRows[i] = i;
+  }
+  return { ...arrays, row: countedRows };
 }
 
 /**
@@ -72,7 +84,8 @@ const fetchedArrays = new Map();
 /** Fetch a file of an array or of JSON once; the file's name stands for its content. */
 function fetchOnce(url, read) {
   if (!fetchedArrays.has(url)) {
-    const loading = fetch(url).then((response) => {
+    const loading = fetch(url, { cache: "force-cache" }).then(async (kept) => {
+      const response = kept.ok ? kept : await fetch(url, { cache: "reload" }); // it may be there by now
       if (!response.ok) throw new Error(`${url} (${response.status})`);
       return read(response);
     });
@@ -97,7 +110,7 @@ async function fetchFrame(header, urlOf) {
   for (const [k, buffer] of (await Promise.all(buffers)).entries()) {
     arrays[names[k]] = new ARRAY_TYPES[header.arrays[names[k]].dtype](buffer);
   }
-  return { header: { ...header, ids: await ids }, arrays };
+  return { header: { ...header, ids: await ids }, arrays: withRows(arrays, header.n) };
 }
 
 /** Bits in base64, the first in the lowest bit of the first byte, as `core.selection.packed` writes them; null for none. */

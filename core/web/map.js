@@ -30,6 +30,9 @@ function mountMap(root, options) {
   ring.hidden = true;
   message.className = "ee-message";
   message.textContent = "Drawing the map …";
+  const note = document.createElement("div");
+  note.className = "ee-density";
+  note.hidden = true;
   root.classList.add("ee-map");
   const sheets = options.sheets ?? sheetLoader((page) => options.sheet(page));
   const card = hoverCard(sheets);
@@ -37,7 +40,7 @@ function mountMap(root, options) {
   const finder = dotFinder(plot, () => shown);
   const lasso = flatLasso(plot);
   const lasso3d = screenLasso(plot, (pick) => select({ ...pick, hidden: hiddenGroups(plot, shown) }));
-  root.replaceChildren(plot, layer.element, lasso.element, lasso3d.element, ring, message);
+  root.replaceChildren(plot, layer.element, lasso.element, lasso3d.element, ring, note, message);
 
   let Plotly = null;
   let detach = null;
@@ -47,6 +50,8 @@ function mountMap(root, options) {
   let selected = NOTHING; // what the newest frame asks for
   let marked = null; // selection on screen; null when the plot shows one of its own
   let members = [];
+  let drawnAs = null; // theme and selection that the plot shows
+  let denseShown = ""; // what the drawing of a dense map was made for; empty for other maps
   let text = ""; // colour of the page's text when last drawn
   let chain = Promise.resolve();
   let gone = false;
@@ -72,16 +77,21 @@ function mountMap(root, options) {
     card.element.dataset.theme = theme.dark ? "dark" : "light";
     const same = shown?.header.view_key === frame.header.view_key && shown?.header.dim === frame.header.dim;
     const camera = same ? plot.layout?.scene?.camera : undefined;
-    const built = buildTraces(frame, theme, wanted.bits);
+    const region = frame.header.dim === 2 ? regionFor(frame, same) : null;
+    const built = buildFor(frame, theme, wanted, region);
     card.hide();
     ring.hidden = true;
     layer.clear();
     lasso.clear();
     if (shown && shown.header.dim !== frame.header.dim) release();
-    await Plotly.react(plot, [...built.traces, ...symbolLegend(frame, theme), ...markTrace(frame, wanted.mark, theme)], withView(buildLayout(frame, theme, camera, wanted.text), shown ? null : options.view, frame), plotConfig(lasso3d.toggle, frame.header.dim));
+    const traces = [...built.traces, ...symbolLegend(frame, theme), ...markTrace(frame, wanted.mark, theme), ...(isDense(frame) ? [cornerTrace(frame)] : [])];
+    const layout = withView({ ...buildLayout(frame, theme, camera, wanted.text), images: built.images }, shown ? null : options.view, frame);
+    await Plotly.react(plot, traces, layout, plotConfig(lasso3d.toggle, frame.header.dim));
     shown = frame;
     marked = wanted.text;
+    drawnAs = { theme, wanted };
     members = built.members;
+    if (!isDense(frame)) tellDense("", "");
     message.hidden = true;
     finder.prepare();
     attach();
@@ -91,19 +101,62 @@ function mountMap(root, options) {
     root.dataset.selected = wanted.bits ? countBits(wanted.bits) : "";
   }
 
-  /** Fit opacity and pictures to what is in view. */
+  /** The region of a flat map that will be in view once a frame is drawn, with as little left to be drawn anew as can be known. */
+  function regionFor(frame, same) {
+    if (!same || !shown) return firstRegion(plot, frame, shown ? null : options.view);
+    const region = shownRegion(plot, shown);
+    return sameLegend(frame, shown) ? region : { ...region, hidden: [] };
+  }
+
+  /** Traces of a frame, and of a dense map those of a region and an image, as faint as what is in view asks for. */
+  function buildFor(frame, theme, { bits, text }, region) {
+    const view = isDense(frame) ? denseView(frame, theme, bits, region) : { drawn: null, images: [] };
+    const built = buildTraces(frame, theme, bits, view.drawn);
+    if (region) withOpacity(built.traces, wantedOpacity(frame, (view.drawn ?? pointsInView(frame, region)).length));
+    if (view.drawn) tellDense(denseKey(frame, theme, text, region), view.note);
+    return { ...built, ...view };
+  }
+
+  function tellDense(key, text) {
+    denseShown = key;
+    note.textContent = text;
+    note.hidden = !text;
+    root.dataset.density = text ? "image" : "";
+  }
+
+  function wantedOpacity({ header }, count) {
+    return header.crowd === false ? header.opacity : crowdOpacity(header.opacity, count);
+  }
+
+  /** Fit opacity and pictures, and of a dense map the image and the dots, to what is in view. */
   async function followZoom() {
     if (!shown || shown.header.dim !== 2) return layer.clear();
-    const points = pointsInView(plot, shown);
-    const { opacity, crowd } = shown.header;
-    const wanted = crowd === false ? opacity : crowdOpacity(opacity, points.length);
-    const traces = members.map((_, k) => k);
+    const region = shownRegion(plot, shown);
+    const points = isDense(shown) ? await followDense(region) : await followCrowd(pointsInView(shown, region));
+    if (shown.header.pictures === false) layer.clear();
+    else layer.draw(shown, points, selected.bits);
+  }
+
+  /** @returns {Uint32Array} the points in view */
+  async function followCrowd(points) {
+    const wanted = wantedOpacity(shown, points.length);
     if (Math.abs((plot.data[0]?.marker.opacity ?? wanted) - wanted) > 0.1 * wanted) {
+      const traces = members.map((_, k) => k);
       await Plotly.restyle(plot, { "marker.opacity": wanted, "unselected.marker.opacity": Math.min(0.12, wanted / 3) }, traces);
     }
     root.dataset.opacity = wanted.toFixed(3);
-    if (shown.header.pictures === false) layer.clear();
-    else layer.draw(shown, points, selected.bits);
+    return points;
+  }
+
+  /** @returns {Uint32Array} the points in view */
+  async function followDense(region) {
+    const { theme, wanted } = drawnAs;
+    if (denseKey(shown, theme, wanted.text, region) === denseShown) return pointsInView(shown, region);
+    const built = buildFor(shown, theme, wanted, region);
+    members = built.members;
+    await Plotly.update(plot, tracesUpdate(built.traces), { images: built.images }, members.map((_, k) => k));
+    root.dataset.opacity = wantedOpacity(shown, built.drawn.length).toFixed(3);
+    return built.points;
   }
 
   /** After the last of several moves. */
@@ -208,6 +261,12 @@ function mountMap(root, options) {
       root.replaceChildren();
     },
   };
+}
+
+/** Whether the legends of two frames are of the same groups, so that those switched off stay so. */
+function sameLegend(one, other) {
+  const [a, b] = [one, other].map(({ header: { color } }) => `${color.title} ${(color.names ?? []).length}`);
+  return a === b;
 }
 
 /** Trace and point number of a row of the data set, or null when it is not drawn. */

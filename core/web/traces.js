@@ -11,18 +11,33 @@ function take(array, indices) {
   return out;
 }
 
-/** Indices of the points of each group; for numbers those with a value, then those without. */
-function membersOf(frame) {
+/** The trace of a point: its group, or of numbers 0, and 1 for a point without one. */
+function traceOf({ header, arrays }) {
+  if (header.color.kind === "number") return (i) => (Number.isFinite(arrays.value[i]) ? 0 : 1);
+  return (i) => arrays.group[i];
+}
+
+/** How many points each trace has. */
+function traceSizes(frame) {
   const { header, arrays } = frame;
-  const number = header.color.kind === "number";
-  const group = number ? Int32Array.from(arrays.value, (v) => (Number.isFinite(v) ? 0 : 1)) : arrays.group;
-  const count = number ? 2 : header.color.names.length;
-  const sizes = new Uint32Array(count);
-  for (const g of group) sizes[g]++;
-  const members = Array.from(sizes, (size) => new Uint32Array(size));
-  sizes.fill(0);
-  for (let i = 0; i < group.length; i++) members[group[i]][sizes[group[i]]++] = i;
-  return members;
+  const trace = traceOf(frame);
+  const sizes = new Uint32Array(header.color.kind === "number" ? 2 : header.color.names.length);
+  for (let i = 0; i < arrays.x.length; i++) sizes[trace(i)]++;
+  return sizes;
+}
+
+/** Indices of the points of each trace, of all points or of some. */
+function membersOf(frame, sizes, some = null) {
+  const trace = traceOf(frame);
+  const found = Array.from(sizes, (size) => new Uint32Array(some ? Math.min(size, some.length) : size));
+  const lengths = new Uint32Array(sizes.length);
+  const length = some ? some.length : frame.arrays.x.length;
+  for (let k = 0; k < length; k++) {
+    const i = some ? some[k] : k;
+    const number = trace(i);
+    found[number][lengths[number]++] = i;
+  }
+  return found.map((indices, k) => indices.subarray(0, lengths[k]));
 }
 
 /** How the points of one trace look. */
@@ -58,11 +73,15 @@ function colorBar(frame, indices, theme) {
  * @param {Frame} frame
  * @param {{text: string, grid: string}} theme
  * @param {Uint8Array|null} bits  of the rows that are selected; null when none are
+ * @param {Uint32Array|null} some  frame indices of the points that are drawn; null for all
  * @returns {{traces: object[], members: Uint32Array[]}} traces, and of each the frame indices of its points
  */
-function buildTraces(frame, theme, bits = null) {
+function buildTraces(frame, theme, bits = null, some = null) {
   const { header, arrays } = frame;
-  const members = membersOf(frame);
+  const sizes = traceSizes(frame);
+  const members = membersOf(frame, sizes, some);
+  // Plotly switches a trace without points off; one none of whose points is drawn just now gets a point nowhere.
+  const along = (axis, indices, k) => (indices.length || !sizes[k] ? take(arrays[axis], indices) : [null]);
   const traces = members.map((indices, k) => {
     const number = header.color.kind === "number";
     const name = number ? (k === 0 ? header.color.title : "(none)") : header.color.names[k];
@@ -70,11 +89,11 @@ function buildTraces(frame, theme, bits = null) {
       type: header.dim === 3 ? "scatter3d" : "scattergl",
       mode: "markers",
       name: plain(name, 32),
-      x: take(arrays.x, indices),
-      y: take(arrays.y, indices),
+      x: along("x", indices, k),
+      y: along("y", indices, k),
       hoverinfo: "none",
       marker: markerOf(frame, indices, number ? MISSING_COLOR : header.color.colors[k]),
-      showlegend: !number && indices.length > 0,
+      showlegend: !number && sizes[k] > 0,
     };
     if (header.dim === 3) trace.z = take(arrays.z, indices);
     else {

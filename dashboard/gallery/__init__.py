@@ -12,6 +12,7 @@ import streamlit as st
 from PIL import Image
 
 from dashboard.scatter import served_bytes
+from dashboard.scatter.loading import component
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,11 @@ def gallery(items: Sequence[Item], *, side: int, key: str, on_open: Callable[[in
     if not items:
         return
     folder = Path(__file__).parent
-    component = st.components.v2.component(
+    mount = component(
         "embedding_explorer_gallery",
-        html='<div class="ee-pictures-page" role="list"></div>',
+        html='<div class="ee-pictures-page" role="list" data-ee></div>',
         css=(folder / "gallery.css").read_text("utf-8"),
-        js=(folder / "gallery.js").read_text("utf-8"),
-        isolate_styles=False,
+        script=(folder / "gallery.js").read_text("utf-8"),
     )
     sheet, columns = _sheet(items)
     h, w, _ = items[0].pictures[0].shape
@@ -60,7 +60,7 @@ def gallery(items: Sequence[Item], *, side: int, key: str, on_open: Callable[[in
         if on_open is not None and isinstance(row, int) and row in {item.row for item in items}:
             on_open(row)
 
-    component(data=data, key=key, on_open_change=opened)
+    mount(data=data, key=key, on_open_change=opened)
 
 
 def _sheet(items: Sequence[Item]) -> tuple[bytes, int]:

@@ -11,6 +11,7 @@ import streamlit as st
 from core import palettes
 from core.figures import Category, Column
 from core.selection import Mode
+from dashboard.scatter.loading import component
 
 BINS = 30
 MOST = 40  # bars of groups; the most frequent are drawn
@@ -61,12 +62,11 @@ def histograms(
     on_pick : called with the mask, bool (n,), of what was brushed, and the held key's mode, before the page runs again.
     """
     folder = Path(__file__).parent
-    component = st.components.v2.component(
+    mount = component(
         "embedding_explorer_histograms",
-        html='<div class="ee-histograms"></div>',
+        html='<div class="ee-histograms" data-ee></div>',
         css=(folder / "histograms.css").read_text("utf-8"),
-        js=(folder / "histograms.js").read_text("utf-8"),
-        isolate_styles=False,
+        script=(folder / "histograms.js").read_text("utf-8"),
     )
     drawn: list[dict[str, Any]] = []
     for column in columns:
@@ -88,7 +88,7 @@ def histograms(
             on_pick(*found)
 
     data = {"columns": drawn, "any": bool(selected.any()), "color": palettes.categorical(1)[0]}
-    component(data=data, key=key, on_brush_change=brushed)
+    mount(data=data, key=key, on_brush_change=brushed)
 
 
 def _checked(value: Any, columns: Sequence[Bars]) -> tuple[np.ndarray, Mode | None] | None:

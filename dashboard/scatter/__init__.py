@@ -2,7 +2,6 @@
 
 import base64
 import gzip
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
-from streamlit.components.v1 import declare_component
 
 from core import figures, web
 from core.figures import MapSpec
 from core.selection import Mode, Pick, packed, pick_from
+from dashboard.scatter.loading import component, route, write
 
-_HTML = '<div class="ee-root"></div>'
+_HTML = '<div class="ee-root" data-ee></div>'
 # The map fills what the page's header and the numbers leave of the window.
 _CSS = ".ee-root { height: calc(100vh - 250px); min-height: 420px; } .ee-root.ee-small { height: 440px; }"
 _LINKS = " .ee-links { position: absolute; inset: 0; width: 100%; height: 100%; pointer-events: none; z-index: 2; }"
@@ -35,11 +34,6 @@ def _plotly_folder() -> Path:
 @st.cache_resource
 def _arrays_folder() -> Path:
     return Path(mkdtemp(prefix="embedding-explorer-maps-"))
-
-
-def route(name: str, folder: Path) -> str:
-    """Return the address, relative to the page, under which Streamlit serves a folder's files."""
-    return f"component/{declare_component(name, path=str(folder)).name}/"
 
 
 def scatter(
@@ -74,9 +68,7 @@ def scatter(
     """
     own = [Path(__file__).with_name(name).read_text("utf-8") for name in ("links.js", "scatter.js")]
     javascript = "\n".join([web.script(), *own])
-    component = st.components.v2.component(
-        "embedding_explorer_map", html=_HTML, css=web.style() + _CSS + _LINKS, js=javascript, isolate_styles=False
-    )
+    mount = component("embedding_explorer_map", html=_HTML, css=web.style() + _CSS + _LINKS, script=javascript)
     data = {
         "plotly": route("plotly", _plotly_folder()) + "plotly.min.js.gz",
         "sheets": route(f"sheets_{sheets.name}", sheets),
@@ -100,12 +92,12 @@ def scatter(
     def moved() -> None:
         on_view(st.session_state[key].get("view"))
 
-    component(data=data, key=key, on_pick_change=picked, on_view_change=moved)
+    mount(data=data, key=key, on_pick_change=picked, on_view_change=moved)
 
 
 def served_bytes(content: bytes, kind: str) -> str:
     """Serve some bytes as a file of this ending, and return its address."""
-    return route("maps", _arrays_folder()) + _write(_arrays_folder(), content, kind)
+    return route("maps", _arrays_folder()) + write(_arrays_folder(), content, kind)
 
 
 def served(spec: MapSpec, folder: Path) -> dict[str, Any]:
@@ -128,25 +120,14 @@ def _written(identity: int, folder: Path, _spec: MapSpec) -> tuple[MapSpec, dict
     """Write a map's arrays, and return the map, which so keeps its identity, its header and the files' names."""
     header, arrays = figures.parts(_spec)
     there: dict[str, Any] = {
-        name: {"dtype": array.dtype.name, "length": len(array), "file": _write(folder, array.tobytes(), "bin")}
+        name: {"dtype": array.dtype.name, "length": len(array), "file": write(folder, array.tobytes(), "bin")}
         for name, array in arrays.items()
     }
     files = [item["file"] for item in there.values()]
     if header["ids"] is not None:
-        header["ids"] = {"file": _write(folder, json.dumps(header["ids"]).encode(), "json")}
+        header["ids"] = {"file": write(folder, json.dumps(header["ids"]).encode(), "json")}
         files.append(header["ids"]["file"])
     return _spec, header | {"arrays": there}, files
-
-
-def _write(folder: Path, content: bytes, kind: str) -> str:
-    path = folder / f"{hashlib.blake2b(content, digest_size=12).hexdigest()}.{kind}"
-    if path.exists():
-        path.touch()
-    else:
-        temporary = Path(f"{path}.{id(content):x}.part")
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    return path.name
 
 
 def _drop_old(folder: Path) -> None:

@@ -63,12 +63,12 @@ function listenForLinks(gd) {
 
 /** Where a row's dot is on a map, in px of the drawing; null where it cannot be seen. */
 function dotOf(root, row, origin) {
-  const { gd, pointOf } = root.eeMap;
-  const at = pointOf(row);
-  const trace = at && gd._fullData[at.curve];
-  if (!trace || trace.visible !== true) return null;
+  const { gd, frame } = root.eeMap;
+  const { arrays } = frame();
+  const i = arrays.row.indexOf(row);
+  if (i < 0 || (arrays.group && hiddenGroups(gd, frame()).includes(arrays.group[i]))) return null;
   const { xaxis, yaxis } = gd._fullLayout;
-  const [x, y] = [xaxis.l2p(trace.x[at.point]), yaxis.l2p(trace.y[at.point])];
+  const [x, y] = [xaxis.l2p(arrays.x[i]), yaxis.l2p(arrays.y[i])];
   if (x < 0 || y < 0 || x > xaxis._length || y > yaxis._length) return null;
   const box = gd.getBoundingClientRect();
   return [box.left - origin.left + xaxis._offset + x, box.top - origin.top + yaxis._offset + y];

@@ -30,6 +30,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   root.classList.toggle("ee-small", small);
   let map = mounted.get(root);
   if (!map) {
+    loadPlotly(plotly).catch(() => {}); // while the numbers come; the map says so if it cannot be had
     map = mountMap(root, { plotly: null, sheet: null, select: null });
     mounted.set(root, map);
   }

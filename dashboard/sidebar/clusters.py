@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.clustering import MOST_PAIRS, MOST_SPECTRAL, title_of
+from core.clustering import MOST_PAIRS, MOST_SPECTRAL, SAMPLE, start_sample, title_of
 from core.config import (
     AgglomerativeConfig,
     ClusterConfig,
@@ -59,6 +59,8 @@ COVARIANCES: tuple[Covariance, ...] = ("full", "tied", "diag", "spherical")
 LINKAGES: tuple[Linkage, ...] = ("ward", "average", "complete", "single")
 SELECTIONS: tuple[Selection, ...] = ("eom", "leaf")
 MAX_CLUSTERS = 100
+BATCH, LARGE_BATCH = 1024, 4096  # the larger one of many images, where small ones take longer to settle
+MANY = 200_000  # images above which the page begins with KMeans on random batches
 MOST_SIZE, MOST_NEIGHBORS = 500, 100  # of the sliders
 REDUCED = {
     "standardised": ReductionConfig(True),
@@ -73,7 +75,7 @@ def cluster(found: ImageSet, recipe: Recipe | None = None) -> ClusterConfig:
     """Choose the clustering; for each image set k starts at a recipe's number or that of its classes."""
     st.subheader("Clusters")
     name = st.selectbox(
-        "Clustering method", tuple(METHODS), format_func=METHODS.__getitem__, key=state.setting("cluster.method", "KMeans"),
+        "Clustering method", tuple(METHODS), format_func=METHODS.__getitem__, key=_method_setting(len(found)),
         help="\n".join(f"- **{METHODS[method]}**: {text}" for method, text in HELPS.items()),
     )  # fmt: skip
     k = 1 if name == "HDBSCAN" else _k(found, recipe)
@@ -83,6 +85,13 @@ def cluster(found: ImageSet, recipe: Recipe | None = None) -> ClusterConfig:
             help="Latents hold all the model knows; clusters of the map agree with what you see.",
         )  # fmt: skip
         return ClusterConfig(_method(name, k, len(found)), on)
+
+
+def _method_setting(n: int) -> str:
+    """Return the widget key of the method; of many images one of its own, which begins with random batches."""
+    if n > MANY:
+        return state.setting("cluster.method.many", "MiniBatchKMeans")
+    return state.setting("cluster.method", "KMeans")
 
 
 def _k(found: ImageSet, recipe: Recipe | None) -> int:
@@ -113,9 +122,9 @@ def _method(name: str, k: int, n: int) -> ClusterMethod:
         return SpectralConfig(k, graph_neighbors=near, n_init=_n_init("n_init", 4), seed=_seed())
     n_init, seed = _n_init("n_init", 4), _seed()
     return (
-        KMeansConfig(k, n_init=n_init, seed=seed)
+        KMeansConfig(k, n_init=n_init, seed=seed, start_sample=_start_sample(n))
         if name == "KMeans"
-        else MiniBatchKMeansConfig(k, n_init=n_init, seed=seed)
+        else MiniBatchKMeansConfig(k, LARGE_BATCH if n > MANY else BATCH, n_init, seed=seed)
     )
 
 
@@ -164,16 +173,29 @@ def _n_init(name: str, first: int) -> int:
     return st.slider("n_init", 1, 20, key=state.setting(name, first), help="Runs from other starts; the best stays.")
 
 
+def _start_sample(n: int) -> int | None:
+    if start_sample(n) is None or not st.checkbox(
+        "Choose starts on a sample", key=state.setting("kmeans.sample", True),
+        help=f"Three times n_init starts are tried on {SAMPLE:,} images, and the best n_init go on on all: several times "
+        "faster, at about the same inertia.",
+    ):  # fmt: skip
+        return None
+    return start_sample(n)
+
+
 def _seed() -> int:
     return st.number_input("seed", 0, 2**31, key=state.setting("cluster.seed", 0))
 
 
 def settings(method: ClusterMethod) -> dict[str, Any]:
     """Return what the widgets show for a method, by setting; k is apart."""
-    found: dict[str, Any] = {"cluster.method": type(method).__name__.removesuffix("Config")}
+    name = type(method).__name__.removesuffix("Config")
+    found: dict[str, Any] = {"cluster.method": name, "cluster.method.many": name}
     seed = seed_of(method)
     if seed is not None:
         found["cluster.seed"] = seed
+    if isinstance(method, KMeansConfig):
+        found["kmeans.sample"] = method.start_sample is not None
     if isinstance(method, KMeansConfig | MiniBatchKMeansConfig):
         return found | {"n_init": method.n_init}
     if isinstance(method, GaussianMixtureConfig):

@@ -24,6 +24,9 @@ INITS = (AUTOMATIC, *get_args(Init))
 SAMPLE_FROM = 5_000  # above, a map takes long enough for one of a sample to be shown first
 MAPS = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA", "kernel-pca": "Kernel PCA"}
 METRICS: tuple[Metric, ...] = ("euclidean", "cosine", "manhattan")
+# Above so many images t-SNE and UMAP begin with a sample, as all would take minutes to hours.
+SAMPLED_FROM, SAMPLE = 100_000, 20_000
+SAMPLES: tuple[int | None, ...] = (None, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000)
 KERNELS: tuple[Kernel, ...] = ("rbf", "poly", "cosine")
 
 
@@ -61,6 +64,7 @@ def _map_settings(method: str, dims: int, n: int) -> ProjectionConfig:
             ),
             metric=st.selectbox("metric", METRICS, key=state.setting("umap.metric", "euclidean")),
             seed=st.number_input("seed", 0, 2**31, key=state.setting("umap.seed", 0)),
+            sample=_sample("umap", n),
         )  # fmt: skip
     return TSNEConfig(
         dims,
@@ -83,6 +87,7 @@ def _map_settings(method: str, dims: int, n: int) -> ProjectionConfig:
         init=_init(n),
         metric=st.selectbox("metric", METRICS, key=state.setting("tsne.metric", "euclidean")),
         seed=st.number_input("seed", 0, 2**31, key=state.setting("tsne.seed", 0)),
+        sample=_sample("tsne", n),
     )  # fmt: skip
 
 
@@ -96,6 +101,23 @@ def _init(n: int) -> Init:
         return "sample" if n > SAMPLE_FROM else "pca"
     found: Init = chosen
     return found
+
+
+def usual_sample(n: int) -> int | None:
+    """Return how many of n images t-SNE and UMAP are fitted on unless another number is chosen; None for all."""
+    return SAMPLE if n > SAMPLED_FROM else None
+
+
+def _sample(method: str, n: int) -> int | None:
+    """Choose how many images the map is fitted on; the choice is kept apart for sets above and below the limit."""
+    many = usual_sample(n) is not None
+    chosen = st.selectbox(
+        "Fit on at most", SAMPLES, format_func=lambda size: "all images" if size is None else f"{size:,} images",
+        key=state.setting(f"{method}.sample.many" if many else f"{method}.sample", usual_sample(n), SAMPLES),
+        help="The others are placed by their nearest neighbours among these. Quicker, and coarser: below the map stands how "
+        f"many neighbours that costs. Above {SAMPLED_FROM:,} images it begins with {SAMPLE:,}.",
+    )  # fmt: skip
+    return chosen if chosen is not None and chosen < n else None
 
 
 def _kernel_pca(name: str, n_components: int) -> KernelPCAConfig:

@@ -54,7 +54,7 @@ def show() -> None:
         plan = moves.started(plan)
         texts = {choice.ref: choice.text for choice in offers.model_choices(found)}
         plan = replace(plan, others=clusters.ensemble(plan, tuple(texts), texts))
-        maps_beside = beside.choose(plan, {ref: text for ref, text in texts.items() if ref != plan.model})
+        maps_beside = beside.choose(plan, {ref: text for ref, text in texts.items() if ref != plan.model}, len(found))
     scene = scenes.find(plan)
     if scene is not None:
         _draw(replace(scene, beside=maps_beside), "default" if of_recipe is None else of_recipe.recipe.name)

@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,13 +28,14 @@ PATIENCE = 90_000  # ms
 
 # Client coordinates of a row of the data set on the drawn map, in 2-D and in 3-D.
 _SCREEN = """(row) => {
-  const root = document.querySelector('.ee-map'), {gd} = root.eeMap, at = root.eeMap.pointOf(row);
-  const trace = gd._fullData[at.curve], full = gd._fullLayout;
-  if (trace.type !== 'scatter3d') {
-    const box = gd.getBoundingClientRect();
-    return [box.left + full.xaxis._offset + full.xaxis.l2p(trace.x[at.point]),
-            box.top + full.yaxis._offset + full.yaxis.l2p(trace.y[at.point])];
+  const root = document.querySelector('.ee-map'), {gd} = root.eeMap, full = gd._fullLayout;
+  const {header, arrays} = root.eeMap.frame();
+  if (header.dim === 2) {
+    const box = gd.getBoundingClientRect(), i = arrays.row.indexOf(row);
+    return [box.left + full.xaxis._offset + full.xaxis.l2p(arrays.x[i]),
+            box.top + full.yaxis._offset + full.yaxis.l2p(arrays.y[i])];
   }
+  const at = root.eeMap.pointOf(row), trace = gd._fullData[at.curve];
   const scene = full.scene._scene, camera = scene.glplot.cameraParams, scale = scene.dataScale;
   const multiply = (m, v) => [0, 1, 2, 3].map((i) => m[i] * v[0] + m[i + 4] * v[1] + m[i + 8] * v[2] + m[i + 12] * v[3]);
   let v = [trace.x[at.point] * scale[0], trace.y[at.point] * scale[1], trace.z[at.point] * scale[2], 1];
@@ -104,18 +105,35 @@ def server(folder: Path, *, first_visit: bool = False) -> Iterator[tuple[str, su
     """Serve the dashboard as `dashboard` does; yield its address and its process, which may be killed."""
     if not first_visit:
         Store(folder / "store").put("seen", "welcome", {}, {}, 0.0)
+    kept = {"EMBEDDING_EXPLORER_STORE": str(folder / "store"), "EMBEDDING_EXPLORER_MODELS": str(folder / "models")}
+    with served("dashboard/app.py", folder, kept) as found:
+        yield found
+
+
+@contextmanager
+def served(
+    script: str, folder: Path, environment: Mapping[str, str], *arguments: str
+) -> Iterator[tuple[str, subprocess.Popen]]:
+    """Let Streamlit serve a script of the repository on a free port; yield its address and its process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", "--server.headless", "true"]
-    environment = os.environ | {
-        "EMBEDDING_EXPLORER_STORE": str(folder / "store"),
-        "EMBEDDING_EXPLORER_MODELS": str(folder / "models"),
-    }
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        script,
+        "--server.headless",
+        "true",
+        "--server.port",
+        str(port),
+    ]
     with (folder / "streamlit.log").open("w") as log:
         process = subprocess.Popen(
-            [*command, "--server.port", str(port)], cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT
-        )
+            [*command, "--", *arguments],
+            cwd=ROOT, env=os.environ | environment, stdout=log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
         try:
             _wait_for(f"http://localhost:{port}/_stcore/health", process, folder / "streamlit.log")
             yield f"http://localhost:{port}", process
