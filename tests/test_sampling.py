@@ -102,6 +102,11 @@ def test_neighbours_kept_of_a_copy_are_all_and_of_a_line_turned_around_none():
     assert kept(line[:4], line[:4], np.arange(4)) == 1.0  # three others
 
 
+def test_an_image_is_never_its_own_neighbour_where_others_equal_it():
+    pairs = np.array([[0], [0], [5], [5]], np.float32)
+    assert sampling._others(pairs, np.arange(4), 1, "euclidean").tolist() == [[1], [0], [3], [2]]
+
+
 @pytest.mark.parametrize(
     "config", [TSNEConfig(n_iter=50, perplexity=5), UMAPConfig(n_neighbors=5)], ids=["tsne", "umap"]
 )
