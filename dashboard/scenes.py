@@ -185,8 +185,8 @@ def _stopped(scene: Scene, job: Job) -> None:
     text, again, back = st.columns([6, 1, 1], vertical_alignment="center")
     text.warning(f"{components.plain(said)}.", icon=":material/pause_circle:")
     if again.button(
-        "Go on", key=f"again.{job.id}", width="stretch",
-        help="Begins anew: what was stopped cannot be taken up again.",
+        "Begin again", key=f"again.{job.id}", width="stretch",
+        help="Makes the whole map from its settings: what was stopped cannot be taken up.",
     ):  # fmt: skip
         server.jobs().start(scene.plan, "projection")
         st.rerun()

@@ -51,7 +51,7 @@ def panel(shown: Results, display: Display) -> None:
 def nothing() -> None:
     """Say why an unfinished map is not taken away."""
     st.subheader("Take away")
-    st.caption("The map is unfinished: go on with it or dismiss it, then there are files to take away.")
+    st.caption("The map is unfinished: make it again or dismiss it, then there are files to take away.")
 
 
 def compare(plan: Plan, shown: Results, recipe: str) -> None:

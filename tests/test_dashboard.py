@@ -200,13 +200,45 @@ def test_nine_images_allow_nine_clusters_and_no_more(tmp_path):
     trained = train(load(parse_source(str(path))), AutoencoderConfig(2, 4), TrainingConfig(epochs=1))
     checkpoints.keep(trained, "nine", tmp_path / "models")
     at = choose(page().run(), path)
-    settled(at, lambda at: at.metric or at.error)
+    settled(at, lambda at: at.metric)
     slider = next(item for item in at.sidebar.slider if item.label.startswith("k "))
     assert slider.max == 9
-    # t-SNE of 9 images cannot have the default perplexity: one sentence, and a map that can be made is shown.
-    assert "erplexity" in at.error[0].value
+    # t-SNE of 9 images cannot have the default perplexity: the page says what it takes.
+    assert "perplexity is 2: so few images allow no more." in texts(at)
     assert metric(at, "Images") == "9"
+    assert not at.exception and not at.error
+
+
+@pytest.mark.parametrize(("n", "method", "most"), [(24, "tsne", 7), (60, "tsne", 19), (24, "umap", 23)])
+def test_few_images_bound_what_can_be_chosen(n, method, most):
+    def script(n, method):
+        import streamlit as st
+
+        from dashboard.sidebar import maps
+
+        st.session_state["set.map"] = method
+        maps.projection(n, 4)
+
+    name = {"tsne": "perplexity", "umap": "n_neighbors"}[method]
+    at = AppTest.from_function(script, args=(n, method)).run()
     assert not at.exception
+    bounded = next(item for item in at.slider if item.label == name)
+    assert (bounded.min, bounded.max, bounded.value) == (2, most, min({"tsne": 30, "umap": 15}[method], most))
+
+
+@pytest.mark.parametrize(("n", "method"), [(6, "tsne"), (2, "umap")])
+def test_too_few_images_for_a_method_are_mapped_by_pca_and_told_so(n, method):
+    def script(n, method):
+        import streamlit as st
+
+        from core.config import PCAConfig
+        from dashboard.sidebar import maps
+
+        st.session_state["set.map"] = method
+        assert maps.projection(n, 4)[1] == PCAConfig(2)
+
+    at = AppTest.from_function(script, args=(n, method)).run()
+    assert not at.exception and f"this set has {n}, so the map is PCA" in at.caption[0].value
 
 
 def test_settings_survive_a_visit_to_another_page():

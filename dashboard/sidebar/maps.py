@@ -19,6 +19,8 @@ from core.config import (
 )
 from dashboard import state
 
+MOST_NEAR = 100  # the largest perplexity and number of neighbours to choose
+FEWEST = {"tsne": 7, "umap": 3}  # images that a perplexity of 2 and 2 neighbours need
 AUTOMATIC = "automatic"
 INITS = (AUTOMATIC, *get_args(Init))
 SAMPLE_FROM = 5_000  # above, a map takes long enough for one of a sample to be shown first
@@ -51,12 +53,16 @@ def _map_settings(method: str, dims: int, n: int) -> ProjectionConfig:
         return PCAConfig(dims)
     if method == "kernel-pca":
         return _kernel_pca("map", dims)
+    needed = FEWEST[method]
+    if n < needed:
+        st.caption(f"{MAPS[method]} needs at least {needed} images; this set has {n}, so the map is PCA.")
+        return PCAConfig(dims)
     if method == "umap":
         return UMAPConfig(
             dims,
-            n_neighbors=st.slider(
-                "n_neighbors", 2, 100, key=state.setting("umap.n_neighbors", 15),
-                help="How many near images shape each point's place: few show fine detail, many the overall form.",
+            n_neighbors=_up_to(
+                "n_neighbors", 15, n - 1,
+                "How many near images shape each point's place: few show fine detail, many the overall form.",
             ),
             min_dist=st.slider(
                 "min_dist", 0.0, 1.0, step=0.05, key=state.setting("umap.min_dist", 0.1),
@@ -69,9 +75,9 @@ def _map_settings(method: str, dims: int, n: int) -> ProjectionConfig:
     return TSNEConfig(
         dims,
         perplexity=float(
-            st.slider(
-                "perplexity", 2, 100, key=state.setting("tsne.perplexity", 30),
-                help="About how many near images shape each point's place; it needs three times as many images.",
+            _up_to(
+                "perplexity", 30, (n - 1) // 3,
+                "About how many near images shape each point's place; it needs three times as many images.",
             )
         ),
         early_exaggeration=float(
@@ -89,6 +95,18 @@ def _map_settings(method: str, dims: int, n: int) -> ProjectionConfig:
         seed=st.number_input("seed", 0, 2**31, key=state.setting("tsne.seed", 0)),
         sample=_sample("tsne", n),
     )  # fmt: skip
+
+
+def _up_to(name: str, usual: int, most: int, told: str) -> int:
+    """Choose a number that few images bound; below 100 the choice is kept apart, so that a larger set finds its own again."""
+    method = "umap" if name == "n_neighbors" else "tsne"
+    if most >= MOST_NEAR:
+        return int(st.slider(name, 2, MOST_NEAR, key=state.setting(f"{method}.{name}", usual), help=told))
+    if most == 2:
+        st.caption(f"{name} is 2: so few images allow no more.")
+        return 2
+    key = state.bounded(f"{method}.{name}.{most}", min(usual, most), 2, most)
+    return int(st.slider(name, 2, most, key=key, help=f"{told} These images allow {most} at most."))
 
 
 def _init(n: int) -> Init:
