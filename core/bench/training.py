@@ -1,4 +1,10 @@
-"""An epoch of training against the plain PyTorch loop over a `DataLoader`: same weights to start from, same batches."""
+"""An epoch of training against the plain PyTorch loop over a `DataLoader`: same weights to start from, same batches.
+
+In float32 on a CPU the limit is oneDNN's convolutions: by profile (one thread, AVX-512) about 90 % of an epoch of conv-pool
+and 75 % of conv-mnist, then ReLU and pooling; optimiser, losses and batches are about 5 %. 9×9 transposed convolutions run at
+about 70 G multiply-adds a second there, and took 4 times as long backwards when written as convolutions. bfloat16 (`mixed`)
+is what goes further; `auto` stays float32 on every CPU, so that one key is one model whatever the processor.
+"""
 
 import time
 from collections.abc import Mapping
