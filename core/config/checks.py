@@ -1,9 +1,14 @@
 """What a setting may be: each check raises `ConfigError` with one sentence that names value and limit."""
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, get_args
 
 from core.errors import ConfigError
+
+# A setting that came later is left out of JSON while it is at its default, so that what was kept before is found again.
+LATER: Mapping[str, bool] = MappingProxyType({"later": True})
 
 
 def between(name: str, value: float, low: float, high: float = math.inf) -> None:

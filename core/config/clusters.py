@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from core.config.checks import between, one_of, positive, whole
+from core.config.checks import LATER, between, one_of, positive, whole
 from core.errors import ConfigError
 
 ClusterOn = Literal["latents", "reduced", "projection"]
@@ -26,7 +26,7 @@ class KMeansConfig:
     n_init: int = 4
     max_iter: int = 300
     seed: int = 0
-    start_sample: int | None = field(default=None, metadata={"later": True})
+    start_sample: int | None = field(default=None, metadata=LATER)
 
     def __post_init__(self) -> None:
         whole("n_clusters", self.n_clusters, 1)

@@ -1,18 +1,14 @@
 """Settings of the first reduction and of the map."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal
 
-from core.config.checks import between, one_of, positive, whole
+from core.config.checks import LATER, between, one_of, positive, whole
 from core.errors import ConfigError
 
 Kernel = Literal["rbf", "poly", "cosine"]
 Metric = Literal["euclidean", "cosine", "manhattan"]
 Init = Literal["pca", "random", "spectral", "sample"]
-# A setting that came later is left out of JSON while it is at its default, so that what was kept before is found again.
-LATER: Mapping[str, bool] = MappingProxyType({"later": True})
 FEWEST = 10  # images of a sample
 
 

@@ -13,6 +13,7 @@ from core.neighbours import Find, Graph, known, sampled, search
 from core.progress import Callback, Progress, ignore, stopwatch
 from core.projection.checks import checked
 from core.projection.linear import pca
+from core.threads import allowed
 
 # Iterations between previews.
 PREVIEW_EVERY = 20
@@ -125,9 +126,7 @@ def check_perplexity(perplexity: float, n: int) -> None:
 
 
 def _threads(n: int) -> int:
-    from joblib import cpu_count
-
-    return 1 if n < PARALLEL_FROM else min(4, cpu_count())
+    return 1 if n < PARALLEL_FROM else min(4, allowed())
 
 
 def width(config: TSNEConfig) -> int:
