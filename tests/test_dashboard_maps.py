@@ -3,12 +3,17 @@
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 from test_dashboard import APP, TIMEOUT, buttons, fresh, metric, page, press, search, settled, texts
 
 from core.config import TSNEConfig
-from dashboard import server
+from core.images import SampleSource, image_set
+from core.jobs import Job
+from core.plans import Plan, Results, Staged
+from core.projection import Projection
+from dashboard import scenes, server
 
 __all__ = ["fresh"]
 pytestmark = pytest.mark.xdist_group("dashboard")
@@ -139,3 +144,24 @@ def test_a_map_of_many_images_starts_from_one_of_a_sample_by_default(n, chosen, 
     at.run()
     assert not at.exception
     assert at.session_state["made"] == replace(TSNEConfig(), init=init)
+
+
+@pytest.mark.parametrize("state", ["running", "cancelled"])
+def test_a_map_whose_sample_forms_shows_the_sample_alone(state):
+    rows, places = np.array([1, 4, 5]), np.array([[1, 2], [3, 4], [5, 6]], np.float32)
+    plan = Plan(SampleSource("digits"))
+    shown = Results(
+        Staged(image_set(np.zeros((6, 8, 8), np.uint8)), "images", True, 0.0),
+        projection=Staged(Projection(np.ones((6, 2), np.float32)), "before", True, 0.0),
+    )
+    job = Job("made", plan, "projection", state, preview={"sample": places, "rows": rows})
+    scene = scenes.Scene(plan, plan.projection, shown, "projection", 1.0)
+    if state == "cancelled":
+        scene = scenes.with_left(scene, job)
+        assert scene.unfinished
+        drawn = scene.shown
+    else:
+        drawn = scenes._forming(shown, job, "forming")
+    np.testing.assert_array_equal(drawn.projection.value.coordinates[rows], places)
+    np.testing.assert_array_equal(scenes.formed(scene, job), rows)
+    assert scenes.formed(scene, replace(job, preview={"coordinates": np.ones((6, 2))})) is None

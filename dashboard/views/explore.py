@@ -123,5 +123,6 @@ def _draw(scene: Scene, recipe_name: str) -> None:
     numbers = st.container()
     polling = components.POLL_SECONDS if job is not None and job.active else None
     st.fragment(workbench.show, run_every=polling)(scene, drawing, job.id if job is not None else None)
-    with numbers:
-        components.numbers(drawn.scores(scene.shown))
+    if scenes.formed(scene, job) is None:  # of a map that only a sample has a place on there are none
+        with numbers:
+            components.numbers(drawn.scores(scene.shown))
