@@ -73,7 +73,9 @@ function attachPicking(plot, on) {
   const drag = (event) => {
     if (!pressed.far && Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y) < CLICK_PX) return;
     pressed.far = true;
-    if (pressed.drawing) on.lasso.move(event);
+    if (!pressed.drawing) return;
+    const moves = event.getCoalescedEvents?.() ?? []; // a busy page hears of several moves at once
+    for (const each of moves.length ? moves : [event]) on.lasso.move(each);
   };
   const released = () => {
     for (const [name, listener] of Object.entries(dragging)) window.removeEventListener(name, listener, true);

@@ -6,7 +6,7 @@ from core import images, models, stages
 from core.images import SampleSource
 from core.plans import KeptModel
 from core.store import Store
-from tests.browser.helpers import DRAWN, browser_page, chromium, dashboard
+from tests.browser.helpers import DRAWN, browser_page, chromium, dashboard, settle
 
 
 @pytest.fixture(scope="session")
@@ -34,4 +34,5 @@ def page(address):
     with browser_page() as page:
         page.goto(address)
         page.wait_for_selector(DRAWN)
+        settle(page)  # what is drawn after the map may move it
         yield page

@@ -245,7 +245,8 @@ def panel(page, name: str) -> None:
 
 
 def gallery_rows(page, of: int = 1) -> list[int]:
-    """Return the rows that the gallery shows, in order, once there are at least `of`."""
+    """Return the rows that the gallery shows once the page has run to its end, in order, and there are at least `of`."""
+    settle(page)
     page.wait_for_function("(n) => document.querySelectorAll('.ee-picture').length >= n", arg=of)
     return page.evaluate("[...document.querySelectorAll('.ee-picture')].map((p) => Number(p.dataset.row))")
 

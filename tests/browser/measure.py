@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.browser import large
-from tests.browser.helpers import DRAWN, browser_page, dashboard, draw_box, gallery_rows, new_page, wait_drawn
+from tests.browser.helpers import DRAWN, browser_page, dashboard, draw_box, new_page, wait_drawn
 from tests.browser.test_app import slide_k
 
 REPEATS = 5
@@ -118,11 +118,11 @@ def _selections(page: Any, wire: Any) -> None:
     page.wait_for_timeout(1000)
 
     def turn() -> None:
-        before = gallery_rows(page)
+        before = page.evaluate("document.querySelector('.ee-picture').dataset.row")
         page.locator('[data-testid="stNumberInput"]', has_text="Page, 1 to").get_by_role("button").last.click()
         page.wait_for_function(
             "(old) => { const p = document.querySelector('.ee-picture'); return p && p.dataset.row != old; }",
-            arg=before[0],
+            arg=before,
         )
 
     _timed("gallery page", page, wire, turn, REPEATS)
