@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_dashboard import choose, fresh, metric, page, press, settled, texts, tiny  # noqa: F401  fresh is a fixture
+from pages import choose, fresh, metric, page, press, settled, texts, tiny  # noqa: F401  fresh is a fixture
 
 from dashboard import server
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from made_up import COPIES, NEAR, ODD, planted
-from test_dashboard import fresh, press, select, texts  # noqa: F401  fresh is a fixture
+from pages import fresh, press, select, texts  # noqa: F401  fresh is a fixture
 from test_dashboard_clusters import drawn, frame, mapped, opened, unlabelled
 
 from core import analyses, corrections, duplicates, findings, outliers, pipeline, spreading, tables
@@ -43,7 +43,7 @@ def review_of(path):
 
 
 def page_of(path, name):
-    from test_dashboard import page
+    from pages import page
 
     at = opened(name, mapped(page().run(), path))
     assert not at.exception and not at.error
@@ -239,7 +239,7 @@ def test_a_colour_is_kept_and_one_too_near_another_is_told(tmp_path):
 
 
 def test_images_that_are_all_the_same_have_a_card_and_none_is_isolated(tmp_path):
-    from test_dashboard import page
+    from pages import page
 
     from core.imageset import image_set
 

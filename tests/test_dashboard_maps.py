@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pages import APP, TIMEOUT, buttons, fresh, metric, page, press, search, settled, texts
 from streamlit.testing.v1 import AppTest
-from test_dashboard import APP, TIMEOUT, buttons, fresh, metric, page, press, search, settled, texts
 
 from core.config import TSNEConfig
 from core.images import SampleSource, image_set

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-from test_dashboard import fresh, page, press, settled, texts, tiny  # noqa: F401  fresh is a fixture
+from pages import fresh, page, press, settled, texts, tiny  # noqa: F401  fresh is a fixture
 from test_dashboard_clusters import drawn, frame, mapped, opened, unlabelled
 
 from core import corrections
