@@ -1,7 +1,6 @@
 """Every page through Streamlit's AppTest: empty, filled, and with input that cannot work."""
 
 import pytest
-import streamlit as st
 from pages import (  # noqa: F401  fresh is a fixture
     APP,
     TIMEOUT,
@@ -120,6 +119,7 @@ def test_nine_images_allow_nine_clusters_and_no_more(tmp_path):
 @pytest.mark.parametrize(("n", "method", "most"), [(24, "tsne", 7), (60, "tsne", 19), (24, "umap", 23)])
 def test_few_images_bound_what_can_be_chosen(n, method, most):
     def script(n, method):
+        import streamlit as st
 
         from dashboard.sidebar import maps
 
@@ -136,6 +136,7 @@ def test_few_images_bound_what_can_be_chosen(n, method, most):
 @pytest.mark.parametrize(("n", "method"), [(6, "tsne"), (2, "umap")])
 def test_too_few_images_for_a_method_are_mapped_by_pca_and_told_so(n, method):
     def script(n, method):
+        import streamlit as st
 
         from core.config import PCAConfig
         from dashboard.sidebar import maps
@@ -160,6 +161,7 @@ def test_settings_survive_a_visit_to_another_page():
 
 
 def _both():
+    import streamlit as st
 
     from dashboard import state
     from dashboard.sidebar import images

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import streamlit as st
 from pages import can_start, choose, fresh, metric, page, select, settled, texts, tiny  # noqa: F401  fresh is a fixture
 from streamlit.testing.v1 import AppTest
 
@@ -105,6 +104,7 @@ def test_a_recipe_without_weights_leads_to_the_classify_page():
 def test_the_sidebar_says_exactly_what_a_recipe_says(name):
     def script(name):
         import numpy as np
+        import streamlit as st
 
         from core.images import image_set
         from core.recipes import RECIPES
