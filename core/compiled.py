@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 
-def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return a decorator that compiles a function with numba's options.
+def compiled(*signature: str, **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator that compiles a function with numba's options, for one signature at once where that is given.
 
     The machine code lies beside the function's file, or in the user's cache folder where that cannot be written. Where
     neither can, each process compiles anew.
@@ -14,9 +14,9 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any
 
     def compile_one(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
-            made: Callable[..., Any] = njit(cache=True, **options)(function)
+            made: Callable[..., Any] = njit(*signature, cache=True, **options)(function)
         except RuntimeError:  # numba finds no folder to write to
-            made = njit(**options)(function)
+            made = njit(*signature, **options)(function)
         return made
 
     return compile_one

@@ -4,24 +4,16 @@ from collections.abc import Callable
 
 import numpy as np
 
+from core.compiled import compiled
+
 # Coefficients are read from tables by the upper bits of a float32 squared distance: its exponent and 6 bits of fraction.
 _SHIFT = 17
 _SIGNATURE = "void(f4[:,::1],i4[::1],i4[::1],f4[::1],f4[::1],f4[::1],f4,i8,u8[::1])"
 
 
 def epoch_kernel() -> Callable[..., None]:
-    """Return the compiled epoch: from numba's cache on disk, or compiled now where there is none yet.
-
-    The cache lies beside this file, or in the user's cache folder where that cannot be written. Where neither can, each
-    process compiles.
-    """
-    from numba import njit
-
-    try:
-        made: Callable[..., None] = njit(_SIGNATURE, cache=True, fastmath=True, nogil=True)(_epoch)
-    except RuntimeError:  # numba finds no folder to write to
-        made = njit(_SIGNATURE, fastmath=True, nogil=True)(_epoch)
-    return made
+    """Return the compiled epoch."""
+    return compiled(_SIGNATURE, fastmath=True, nogil=True)(_epoch)
 
 
 def curve(min_dist: float) -> tuple[float, float]:
