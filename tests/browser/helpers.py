@@ -154,7 +154,12 @@ def _wait_for(url: str, process: subprocess.Popen, log: Path) -> None:
 
 
 def settle(page) -> None:
-    """Wait until the page has run to its end and stays so for a moment: what is drawn again takes no key and no click."""
+    """Wait until the page has run to its end and stays so for a moment: what is drawn again takes no key and no click.
+
+    An exported page, a file, has nothing to run.
+    """
+    if page.url.startswith("file:"):
+        return
     idle = "document.querySelector('[data-testid=\"stApp\"]')?.dataset.testScriptState === 'notRunning'"
     for _ in range(2):
         page.wait_for_function(idle)
