@@ -72,3 +72,14 @@ def test_encoding_takes_little_memory_beyond_its_results():
     results = encoding._memory(4000, ours)["results_mb"]
     assert results == pytest.approx(4000 * (4 * 256 + 784) / 2**20)  # 4,000 × 256 latents in float32, and pixels
     assert ours < results + 20 < plain
+
+
+def test_the_help_names_every_benchmark(capsys, monkeypatch):
+    from core import bench
+    from core.__main__ import main
+
+    monkeypatch.setenv("COLUMNS", "1000")  # names are not broken at their hyphens
+    with pytest.raises(SystemExit) as ended:
+        main(["bench", "--help"])
+    told = capsys.readouterr().out
+    assert ended.value.code == 0 and all(name in told for name in (*bench.ALL, "million"))

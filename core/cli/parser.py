@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from core import bench
 from core.architectures import ARCHITECTURES, DEFAULT
+from core.bench import million
 from core.config import (
     AgglomerativeConfig,
     AutoencoderConfig,
@@ -96,8 +98,11 @@ def build() -> argparse.ArgumentParser:
     compare.add_argument("--html", type=Path, metavar="FILE", help="write it as a page, too")
     _overwrite(compare)
 
-    timed = commands.add_parser("bench", help="time this program against what others do, on the same data")
-    timed.add_argument("names", nargs="*", metavar="NAME", help="benchmarks (all); --list names them")
+    timed = commands.add_parser(
+        "bench", help="time this program against what others do, on the same data",
+        epilog=f"NAME is one of {', '.join(bench.ALL)}, or {million.NAME}, which runs alone.",
+    )  # fmt: skip
+    timed.add_argument("names", nargs="*", metavar="NAME", help="benchmarks (all); --list says what each is")
     timed.add_argument("--list", action="store_true", help="say what there is")
     timed.add_argument("--data", metavar="SRC", default="digits", help="images that the digits' model reads (digits)")
     timed.add_argument("--repeats", type=int, metavar="N", help="runs of each side (3, of long ones 1)")
