@@ -14,7 +14,8 @@ from core.threads import SMALL_WORK, one_thread_if
 
 Distance = Literal["euclidean", "cosine"]
 ROWS = 20_000  # compared at a time, so that memory stays bounded
-QUERIES = 2_048  # images whose neighbours are searched between two reports
+QUERIES = 8_192  # images whose neighbours are searched between two reports, and so many that it takes about a second
+PAIRS = 2e10  # products of a pair's numbers in that second, on two cores
 PLACED_BY = 3  # images of a sample, between which another one lies
 EXACT_UP_TO = 100_000  # the time of an exact search grows with the square of the number of images
 MOST_TIES = 4_000  # beyond so many equally far points it is left open which of them count
@@ -79,7 +80,7 @@ def graph(latents: np.ndarray, k: int, metric: Metric = "euclidean", callback: C
 def search(values: np.ndarray, k: int, metric: Metric, callback: Callback = ignore) -> Graph:
     """Find each image's k nearest others among finite (n, d), n > k, with float64 distances; equal ones by row.
 
-    It is exact up to `EXACT_UP_TO` images, `QUERIES` of them between two reports, and finds the same k however many more
+    It is exact up to `EXACT_UP_TO` images, about a second's work between two reports, and finds the same k however many more
     are asked for. Above that it is NN-descent, which misses some, and which no report can stop.
 
     Notes
@@ -95,11 +96,11 @@ def search(values: np.ndarray, k: int, metric: Metric, callback: Callback = igno
     points, searched = _points(values, metric)
     index = NearestNeighbors(algorithm="brute", metric=searched).fit(points)
     rows, away = np.empty((n, k), np.int32), np.empty((n, k))
-    left = stopwatch(n)
+    left, step = stopwatch(n), max(1, min(QUERIES, int(PAIRS / (n * points.shape[1]))))
     callback(Progress("Finding neighbours", 0, n, "image"))
     with one_thread_if(n * n * points.shape[1] < SMALL_WORK):
-        for start in range(0, n, QUERIES):
-            part = slice(start, min(start + QUERIES, n))
+        for start in range(0, n, step):
+            part = slice(start, min(start + step, n))
             rows[part], away[part] = _nearest_others(index, points[part], start, k)
             callback(Progress("Finding neighbours", part.stop, n, "image", left(part.stop)))
     return Graph(rows, away**2 / 2 if metric == "cosine" else away)
