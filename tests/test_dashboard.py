@@ -76,10 +76,12 @@ def test_training_then_exploring_a_tiny_set(tmp_path):
     settled(at, can_start)
     at.session_state["set.train.epochs"] = 2
     at.session_state["set.train.width"] = 4
+    at.session_state["set.train.precision"] = "full"
     at.run()
     at.button(key="start").click().run()
     settled(at, lambda at: at.success)
     assert not at.exception
+    assert server.jobs().all()[-1].plan.model.training.precision == "full"
     assert "2 epochs" in at.success[0].value
     at.text_input(key="set.library.name").set_value("two sides").run()
     next(item for item in at.button if item.label == "Keep").click().run()

@@ -7,7 +7,7 @@ import streamlit as st
 
 from core import architectures
 from core.architectures import ARCHITECTURES, DEFAULT
-from core.config import AutoencoderConfig, Loss, ModelConfig, Optimizer, TrainingConfig, ValueRange
+from core.config import AutoencoderConfig, Loss, ModelConfig, Optimizer, Precision, TrainingConfig, ValueRange
 from core.images import ImageSet, Source, parts_of
 from core.jobs import Job
 from core.plans import Plan, TrainSpec, shape_text
@@ -17,6 +17,7 @@ from dashboard.sidebar import images
 LOSSES: dict[Loss, str] = {"mse": "MSE (mean squared error)", "l1": "L1 (mean absolute error)", "huber": "Huber"}
 RANGES: dict[ValueRange, str] = {"unit": "0 to 1", "symmetric": "-1 to 1"}
 SHARE = "a share of these images"
+PRECISIONS: dict[Precision, str] = {"auto": "automatic", "mixed": "mixed, 16 and 32 bits", "full": "full, 32 bits"}
 OPTIMIZERS: dict[Optimizer, str] = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
 
 
@@ -105,6 +106,12 @@ def _training_settings(share: bool) -> TrainingConfig:
             help="Part of the images that is not learnt from, to see whether the model copes with new ones.",
         ),
         seed=st.number_input("seed", 0, 2**31, key=state.setting("train.seed", 0), help="Same seed, same weights."),
+        precision=st.selectbox(
+            "precision", tuple(PRECISIONS), format_func=PRECISIONS.__getitem__,
+            key=state.setting("train.precision", "auto"),
+            help="Mixed computes the layers in 16 bits: the loss stays near that of 32 bits, and processors made for it are "
+            "quicker. Automatic is mixed on a GPU and full on a CPU.",
+        ),
     )  # fmt: skip
 
 
