@@ -106,7 +106,7 @@ def search(values: np.ndarray, k: int, metric: Metric, callback: Callback = igno
     return Graph(rows, away**2 / 2 if metric == "cosine" else away)
 
 
-def sampled(
+def interpolation(
     values: np.ndarray, count: int, metric: Metric, seed: int
 ) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
     """Choose so many of (n, d) at random, and find where all lie among them.
@@ -117,16 +117,28 @@ def sampled(
     spread : turns coordinates of these, (count, k), into coordinates of all, float32 (n, k): the mean of the `PLACED_BY`
         nearest, weighted by 1 / distance.
     """
-    from sklearn.neighbors import NearestNeighbors
-
     rows = np.sort(np.random.default_rng(seed).choice(len(values), count, replace=False))
-    points, searched = _points(values, metric)
-    with one_thread_if(len(points) * count * points.shape[1] < SMALL_WORK):
-        index = NearestNeighbors(n_neighbors=PLACED_BY, algorithm="brute", metric=searched).fit(points[rows])
-        away, found = index.kneighbors(points)  # (n, 3)
+    away, found = searcher(values[rows], PLACED_BY, metric)(values)  # (n, 3)
     shares = 1 / np.maximum(away, 1e-9)
     shares /= shares.sum(axis=1, keepdims=True)
     return rows, lambda chosen: np.einsum("ij,ijk->ik", shares, chosen[found]).astype(np.float32)
+
+
+def searcher(values: np.ndarray, k: int, metric: Metric) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Return what finds the k nearest of `values` for a batch: distances (q, k) nearest first, and rows, exactly."""
+    from sklearn.neighbors import NearestNeighbors
+
+    cosine = metric == "cosine"  # |a/|a| - b/|b||² / 2, which orders as its root does
+    index: Any = NearestNeighbors(n_neighbors=k, algorithm="brute", metric="euclidean" if cosine else metric)
+    index.fit(_unit(values) if cosine else values)
+    work = len(values) * values.shape[1]
+
+    def search(batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        with one_thread_if(len(batch) * work < SMALL_WORK):
+            distances, rows = index.kneighbors(_unit(batch) if cosine else batch)
+        return (distances**2 / 2 if cosine else distances), rows
+
+    return search
 
 
 def known(
@@ -141,10 +153,12 @@ def known(
 def _points(values: np.ndarray, metric: Metric) -> tuple[np.ndarray, Metric]:
     """Return float64 points and the metric by which they are compared: for the cosine unit vectors, Euclidean."""
     points = values.astype(np.float64)
-    if metric != "cosine":
-        return points, metric
-    norms = np.linalg.norm(points, axis=1, keepdims=True)
-    return points / np.where(norms == 0, 1, norms), "euclidean"
+    return (_unit(points), "euclidean") if metric == "cosine" else (points, metric)
+
+
+def _unit(values: np.ndarray) -> np.ndarray:
+    norms = np.linalg.norm(values, axis=1, keepdims=True)
+    return np.asarray(values / np.where(norms == 0, 1, norms))
 
 
 def _nearest_others(index: Any, queries: np.ndarray, first: int, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -244,15 +258,3 @@ def nearest(
         rows = np.flatnonzero(away <= away[rows].max())
     rows = rows[np.argsort(away[rows], kind="stable")][:k]
     return Neighbours(rows, away[rows])
-
-
-def placed(latents: np.ndarray, coordinates: np.ndarray, point: np.ndarray, k: int = 10) -> np.ndarray:
-    """Return where a point belongs on a map, float32 (2 or 3,): the mean of its k nearest images, near ones weighing more.
-
-    Weights are 1 / distance, so that an image of the set lies on itself. The map is not made again.
-    """
-    found = nearest(latents, point, k)
-    if found.distances[0] == 0:
-        return np.asarray(coordinates[found.rows[0]], np.float32)
-    weights = 1.0 / found.distances.astype(np.float64)
-    return np.asarray((coordinates[found.rows] * weights[:, None]).sum(axis=0) / weights.sum(), np.float32)

@@ -41,12 +41,10 @@ def fingerprint(*arrays: np.ndarray) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
-        rows = max(1, HASHED_BYTES // max(1, array[:1].nbytes)) if array.ndim else 1
-        for start in range(
-            0, len(array) if array.ndim else 1, rows
-        ):  # what is laid out otherwise is copied in pieces
-            part = array[start : start + rows] if array.ndim else array
-            digest.update(np.ascontiguousarray(part).data)
+        rows = np.atleast_1d(array)
+        step = max(1, HASHED_BYTES // max(1, rows[:1].nbytes))
+        for start in range(0, len(rows), step):  # what is laid out otherwise is copied in pieces
+            digest.update(np.ascontiguousarray(rows[start : start + step]).data)
     return digest.hexdigest()
 
 

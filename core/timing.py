@@ -47,7 +47,9 @@ def predict_seconds(
     going_on : iterations of a t-SNE that goes on from a map that is there, with neighbours that are known.
     """
     if isinstance(config, TSNEConfig | UMAPConfig) and config.sample is not None and config.sample < n:
-        return predict_seconds(replace(config, sample=None), config.sample, d) + _placing(n, d, config.sample)
+        fit = predict_seconds(replace(config, sample=None), config.sample, d, going_on)
+        searched = 0.0 if going_on is None else _neighbours(config.sample, d)  # those of a sample are not kept
+        return fit + searched + _placing(n, d, config.sample)
     if isinstance(config, TSNEConfig):
         iterations = config.early_exaggeration_iter + config.n_iter
         one = 7e-7 if config.n_components < 3 else 7e-7 + min(n, PAIRS_UP_TO) * 1.2e-10

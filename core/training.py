@@ -170,9 +170,7 @@ def _epochs(run: _Run, keep: Callable[[dict[str, np.ndarray]], None]) -> tuple[d
     weights: dict[str, np.ndarray] = {}
     for epoch in range(1, run.config.epochs + 1):
         try:
-            if (
-                epoch == 2 and not run.config.deterministic
-            ):  # rounds otherwise, from an epoch on that hangs on the time
+            if epoch == 2 and not run.config.deterministic:  # compiled layers round otherwise
                 left = run.history[0].seconds * (run.config.epochs - 1)
                 run.forward = compiled_if_it_pays(run.module, run.device, left)
             _epoch(run, epoch, seconds_left)

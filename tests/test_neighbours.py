@@ -36,13 +36,9 @@ def test_ties_go_to_the_first_rows_and_there_are_no_more_than_there_are():
     np.testing.assert_array_equal(neighbours.distances(same, same[0], "cosine"), 1)
 
 
-def test_a_point_is_placed_between_its_nearest_and_an_image_on_itself():
-    latents = np.array([[0.0], [4.0], [100.0]], np.float32)
-    at = np.array([[0, 0], [8, 8], [50, 0]], np.float32)
-    np.testing.assert_allclose(neighbours.placed(latents, at, np.array([1.0]), k=2), [2, 2])
-    np.testing.assert_array_equal(neighbours.placed(latents, at, latents[1]), [8, 8])
+def test_a_point_of_another_length_is_refused():
     with pytest.raises(ConfigError, match="needs 1 numbers; it has 2"):
-        neighbours.distances(latents, np.zeros(2))
+        neighbours.distances(np.zeros((3, 1), np.float32), np.zeros(2))
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])
@@ -164,7 +160,7 @@ def test_a_map_from_a_wider_graph_is_the_same():
 
 def test_of_a_sample_each_image_lies_on_itself_and_others_between_the_nearest():
     values = np.arange(40, dtype=np.float32)[:, None]
-    rows, spread = neighbours.sampled(values, 12, "euclidean", seed=3)
+    rows, spread = neighbours.interpolation(values, 12, "euclidean", seed=3)
     assert len(set(rows)) == 12 and (np.diff(rows) > 0).all()
     placed = spread(np.stack([values[rows, 0], -values[rows, 0]], axis=1))
     assert placed.shape == (40, 2) and placed.dtype == np.float32

@@ -1,13 +1,12 @@
 """Place images on a map that others made: by their nearest neighbours among those; the map stays as it is."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from core.config import Metric
+from core.neighbours import searcher
 from core.progress import Callback, Progress, ignore, stopwatch
-from core.projection.checks import SMALL_WORK, one_thread_if
 
 NEAREST = 15  # images on the map that decide a place
 PERPLEXITY = 5.0  # of their weights
@@ -102,25 +101,3 @@ def spatial_median(spots: np.ndarray, shares: np.ndarray) -> np.ndarray:
         pull = shares / np.maximum(np.linalg.norm(spots - found[:, None], axis=2), floor)  # (q, k)
         found = (spots * (pull / pull.sum(axis=1, keepdims=True))[..., None]).sum(axis=1)
     return found
-
-
-def searcher(values: np.ndarray, k: int, metric: Metric) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """Return what finds the k nearest of `values` for a batch: distances (q, k) nearest first, and rows, exactly."""
-    from sklearn.neighbors import NearestNeighbors
-
-    cosine = metric == "cosine"  # |a/|a| - b/|b||² / 2, which orders as its root does
-    index: Any = NearestNeighbors(n_neighbors=k, algorithm="brute", metric="euclidean" if cosine else metric)
-    index.fit(_unit(values) if cosine else values)
-    work = len(values) * values.shape[1]
-
-    def search(batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        with one_thread_if(len(batch) * work < SMALL_WORK):
-            distances, rows = index.kneighbors(_unit(batch) if cosine else batch)
-        return (distances**2 / 2 if cosine else distances), rows
-
-    return search
-
-
-def _unit(values: np.ndarray) -> np.ndarray:
-    norms = np.linalg.norm(values, axis=1, keepdims=True)
-    return np.asarray(values / np.where(norms == 0, 1, norms))

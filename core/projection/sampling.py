@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from core.config import Metric
+from core.neighbours import searcher
 from core.progress import Callback, Progress, ignore, stopwatch
 from core.projection.checks import SMALL_WORK, one_thread_if
-from core.projection.placing import ROWS, placer, searcher
+from core.projection.placing import ROWS, placer
 
 KEPT = 10  # neighbours that are looked for again on the map
 MOST_STRATA = 200

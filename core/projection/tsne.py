@@ -9,7 +9,7 @@ import numpy as np
 
 from core.config import Metric, TSNEConfig
 from core.errors import ConfigError
-from core.neighbours import Find, Graph, known, sampled, search
+from core.neighbours import Find, Graph, interpolation, known, search
 from core.progress import Callback, Progress, ignore, stopwatch
 from core.projection.checks import checked
 from core.projection.linear import pca
@@ -171,7 +171,7 @@ def of_sample(values: np.ndarray, config: TSNEConfig, callback: Callback = ignor
     n = len(values)
     if n <= SAMPLE:
         return tsne(values, replace(config, init="pca"), callback)[0]
-    rows, spread = sampled(values, SAMPLE, config.metric, config.seed)
+    rows, spread = interpolation(values, SAMPLE, config.metric, config.seed)
 
     def report(progress: Progress) -> None:
         preview = progress.preview and {"coordinates": spread(np.asarray(progress.preview["coordinates"]))}

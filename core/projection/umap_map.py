@@ -7,7 +7,7 @@ import numpy as np
 
 from core.config import UMAPConfig
 from core.errors import ConfigError
-from core.neighbours import Find, Graph, known, sampled
+from core.neighbours import Find, Graph, interpolation, known
 from core.progress import Callback, Progress, ignore, stopwatch
 from core.projection.checks import SMALL_WORK, checked, one_thread_if
 from core.projection.linear import pca
@@ -98,7 +98,7 @@ def _laid_out(points: np.ndarray, graph: object, config: UMAPConfig, epochs: int
 
 def of_sample(values: np.ndarray, config: UMAPConfig, callback: Callback) -> None:
     """Show (n, d) laid out by a map of `SAMPLE` random images, while nothing else is there; the map itself knows none of it."""
-    rows, spread = sampled(values, SAMPLE, config.metric, config.seed)
+    rows, spread = interpolation(values, SAMPLE, config.metric, config.seed)
 
     def report(progress: Progress) -> None:
         preview = progress.preview and {"coordinates": spread(np.asarray(progress.preview["coordinates"]))}

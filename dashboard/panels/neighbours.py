@@ -11,6 +11,7 @@ from core.images import ImageSet, image_set, read_picture_bytes
 from core.models import TrainedModel
 from core.neighbours import Distance
 from core.plans import Results, some
+from core.projection import transform
 from dashboard import chosen, components, state
 from dashboard.gallery import gallery
 from dashboard.panels import pictures, toolbar
@@ -87,7 +88,7 @@ def _uploaded(shown: Results) -> np.ndarray | None:
     except DataError as error:
         raise DataError(f"The picture {file.name!r} cannot be read: {error}.") from error
     latents, made = _encoded(model.fingerprint, x.tobytes(), model, x)
-    at = neighbours.placed(some(shown.latents).value.latents, some(shown.projection).value.coordinates, latents)
+    at = transform(some(shown.latents).value.latents, some(shown.projection).value.coordinates, latents[None])[0]
     left, middle, text = st.columns([1, 1, 6], vertical_alignment="center")
     left.html(f'<img class="ee-large" alt="uploaded" src="{components.data_uri([x])}">')
     middle.html(f'<img class="ee-large" alt="reconstruction" src="{components.data_uri([made])}">')
