@@ -131,6 +131,7 @@ def _sample(method: str, n: int) -> int | None:
     many = usual_sample(n) is not None
     chosen = st.selectbox(
         "Fit on at most", SAMPLES, format_func=lambda size: "all images" if size is None else f"{size:,} images",
+        placeholder="all images",  # what stands there while None is chosen
         key=state.setting(f"{method}.sample.many" if many else f"{method}.sample", usual_sample(n), SAMPLES),
         help="The others are placed by their nearest neighbours among these. Quicker, and coarser: below the map stands how "
         f"many neighbours that costs. Above {SAMPLED_FROM:,} images it begins with {SAMPLE:,}.",
