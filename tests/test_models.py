@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from core import autoencoders, checkpoints, models
+from core.checksums import unsealed
 from core.config import AutoencoderConfig, TrainingConfig, to_json
 from core.errors import CheckpointError, ConfigError
 from core.models import Epoch, TrainedModel
@@ -141,7 +142,7 @@ def test_damaged_and_foreign_files_are_one_sentence(model, tmp_path):
 def test_settings_that_cannot_be_are_refused(change, said, model, tmp_path):
     checkpoints.save(model, tmp_path / "m")
     path = tmp_path / "m" / "model.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    path.write_text(json.dumps(unsealed(path.read_bytes()) | change))
     with pytest.raises(CheckpointError, match=said):
         checkpoints.load(tmp_path / "m")
 
