@@ -180,8 +180,8 @@ def read_checkpoint(path: Path) -> TrainedModel:
         return from_settings(config, weights)
     weights, metadata = read_safetensors(path)
     if "model" in metadata:
-        given = metadata.get("sum")
-        if given not in (None, _sum_of(weights, metadata["model"], metadata.get("versions", ""))):
+        sealed = {"sum", "versions"} & set(metadata)
+        if sealed and metadata.get("sum") != _sum_of(weights, metadata["model"], metadata.get("versions", "")):
             raise CheckpointError(f"{path.name} is damaged: its checksum does not fit what it holds. {_AGAIN}")
         return from_settings(_parsed(metadata["model"], path), weights)
     try:
@@ -193,7 +193,9 @@ def read_checkpoint(path: Path) -> TrainedModel:
 
 def _fill(made: Path, model: TrainedModel) -> None:
     weights = made / "weights.safetensors"
-    safetensors.numpy.save_file(_contiguous(model.weights), weights)
+    weights.write_bytes(
+        safetensors.numpy.save(_contiguous(model.weights))
+    )  # its save_file hides a full disk's OSError
     told = {**to_settings(model), "versions": versions(), "sums": {weights.name: checksums.of_file(weights)}}
     (made / "model.json").write_bytes(checksums.sealed(told, indent=1) + b"\n")
     made.chmod(0o755)  # not only for their maker
@@ -215,6 +217,8 @@ def _parsed(text: str | bytes, path: Path) -> Any:
     try:
         return checksums.unsealed(text if isinstance(text, bytes) else text.encode())
     except checksums.Damaged as error:
-        raise CheckpointError(f"The settings of {path.name} are damaged: their checksum does not fit. {_AGAIN}") from error
+        raise CheckpointError(
+            f"The settings of {path.name} are damaged: their checksum does not fit. {_AGAIN}"
+        ) from error
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"The settings of {path.name} are not JSON.") from error

@@ -8,6 +8,7 @@ their sizes; those that ship with the program have their arrays in one `arrays.n
 import contextlib
 import struct
 import time
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -25,7 +26,7 @@ MMAP_BYTES = 16 << 20  # larger arrays are mapped into memory, not read
 SIDECAR = "entry.json"
 DAMAGE = (  # what reading raises when a file does not hold what was written
     AttributeError, EOFError, FileNotFoundError, IsADirectoryError, LookupError, NotADirectoryError, OverflowError,
-    RuntimeError, TypeError, ValueError, struct.error, zipfile.BadZipFile, zlib.error,
+    RuntimeError, SyntaxError, TypeError, ValueError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 State = tuple[int, int, int]
 

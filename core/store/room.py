@@ -42,9 +42,6 @@ def look(root: Path, stage: str | None = None) -> tuple[list[Lying], list[Path]]
 def make_room(root: Path, limit: int, keep: Path) -> int:
     """Drop the least recently used entries of a store that is above its limit, sweep it, and return the bytes left."""
     found, rest = look(root)
-    newest = max((lying.used for lying in found), default=0)
-    if newest > _last(root):  # of a store from before there was a clock
-        _set(root, newest)
     total = sum(lying.bytes for lying in found)
     aim = limit if total <= limit else limit - limit // SHARE
     for lying in sorted(found, key=lambda lying: lying.used):
@@ -65,28 +62,21 @@ def sweep(root: Path, rest: list[Path]) -> None:
 
 def stamp(root: Path, sidecar: Path) -> None:
     """Date an entry's last use: later than any before, also when the clock was set back."""
-    now = max(time.time_ns(), _last(root) + STEP_NS)
-    with contextlib.suppress(OSError):  # one that cannot be written has no date of last use
+    clock = root / CLOCK
+    with contextlib.suppress(OSError):  # in a folder that cannot be written there are no dates of use
+        try:
+            last = clock.stat().st_mtime_ns
+        except FileNotFoundError:  # of an earlier version
+            clock.touch()
+            last = max((lying.used for lying in look(root)[0]), default=0)
+        now = max(time.time_ns(), last + STEP_NS)
+        os.utime(clock, ns=(now, now))
         os.utime(sidecar, ns=(now, now))
-        _set(root, now)
 
 
 def is_entry(path: Path) -> bool:
     """Say whether an entry lies in a folder, whole or damaged."""
     return _is_file(path / SIDECAR)
-
-
-def _set(root: Path, now: int) -> None:
-    with contextlib.suppress(OSError):
-        (root / CLOCK).touch()
-        os.utime(root / CLOCK, ns=(now, now))
-
-
-def _last(root: Path) -> int:
-    try:
-        return (root / CLOCK).stat().st_mtime_ns
-    except OSError:
-        return 0
 
 
 def _folders(root: Path) -> list[Path]:
