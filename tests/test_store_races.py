@@ -284,6 +284,7 @@ def _open_files():
 @needs_flock
 def test_an_entry_that_is_read_often_is_opened_once(store):
     store.put("latents", "k", {"a": np.ones(30)}, {}, 0.0)
+    gc.collect()
     before = _open_files()
     held = [store.get("latents", "k") for _ in range(20)]
     assert _open_files() == before + 1
