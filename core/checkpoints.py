@@ -4,7 +4,6 @@ A kept model is a directory `<root>/<name>/` of `weights.safetensors` and `model
 documents, not in the clearable store. Nothing here needs torch except reading a foreign `.pt` file.
 """
 
-import json
 import os
 import re
 import shutil
@@ -63,9 +62,9 @@ def load(directory: Path) -> TrainedModel:
     except (OSError, ValueError) as error:
         raise CheckpointError(f"There is no model in {directory}: model.json cannot be read.") from error
     settings, weights = _parsed(text, directory), directory / "weights.safetensors"
-    sums = settings.get("sums", {}) if isinstance(settings, dict) else {}
     try:
-        if weights.name in sums and checksums.of_file(weights) != sums[weights.name]:
+        given = _sums(settings).get(weights.name)
+        if given is not None and checksums.of_file(weights) != given:
             raise CheckpointError(
                 f"The weights of {directory.name} are damaged: their checksum does not fit. {_AGAIN}"
             )
@@ -135,12 +134,10 @@ def delete(name: str, root: Path) -> None:
 
 
 def checkpoint_bytes(model: TrainedModel) -> bytes:
-    """Return one .safetensors file; its metadata are the settings and versions as JSON, and a checksum of all."""
+    """Return one .safetensors file with the settings as JSON in its metadata, where checksums cover all of it."""
     weights = _contiguous(model.weights)
-    settings, made = json.dumps(to_settings(model)), json.dumps(versions())
-    return safetensors.numpy.save(
-        weights, {"model": settings, "versions": made, "sum": _sum_of(weights, settings, made)}
-    )
+    told = _told(model, {"arrays": _sum_of(weights)})
+    return safetensors.numpy.save(weights, {"model": told.decode()})  # one value: several come in any order
 
 
 def write_checkpoint(model: TrainedModel, path: Path) -> None:
@@ -180,10 +177,11 @@ def read_checkpoint(path: Path) -> TrainedModel:
         return from_settings(config, weights)
     weights, metadata = read_safetensors(path)
     if "model" in metadata:
-        sealed = {"sum", "versions"} & set(metadata)
-        if sealed and metadata.get("sum") != _sum_of(weights, metadata["model"], metadata.get("versions", "")):
-            raise CheckpointError(f"{path.name} is damaged: its checksum does not fit what it holds. {_AGAIN}")
-        return from_settings(_parsed(metadata["model"], path), weights)
+        settings = _parsed(metadata["model"].encode(), path)
+        given = _sums(settings).get("arrays")
+        if given is not None and _sum_of(weights) != given:
+            raise CheckpointError(f"The weights of {path.name} are damaged: their checksum does not fit. {_AGAIN}")
+        return from_settings(settings, weights)
     try:
         text = path.with_name("model.json").read_bytes()
     except (OSError, ValueError) as error:
@@ -196,8 +194,8 @@ def _fill(made: Path, model: TrainedModel) -> None:
     weights.write_bytes(
         safetensors.numpy.save(_contiguous(model.weights))
     )  # its save_file hides a full disk's OSError
-    told = {**to_settings(model), "versions": versions(), "sums": {weights.name: checksums.of_file(weights)}}
-    (made / "model.json").write_bytes(checksums.sealed(told, indent=1) + b"\n")
+    told = _told(model, {weights.name: checksums.of_file(weights)}, indent=1)
+    (made / "model.json").write_bytes(told + b"\n")
     made.chmod(0o755)  # not only for their maker
     for file in made.iterdir():
         file.chmod(0o644)
@@ -208,14 +206,24 @@ def _contiguous(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: np.asarray(weights[name], order="C") for name in sorted(weights)}  # keeps 0-d arrays 0-d
 
 
-def _sum_of(weights: Mapping[str, np.ndarray], *texts: str) -> str:
+def _told(model: TrainedModel, sums: Mapping[str, str], **how: Any) -> bytes:
+    return checksums.sealed({**to_settings(model), "versions": versions(), "sums": sums}, **how)
+
+
+def _sum_of(weights: Mapping[str, np.ndarray]) -> str:
     names = sorted(weights)
-    return key_of(1, *texts, names, fingerprint(*(weights[name] for name in names)))
+    return key_of(1, names, fingerprint(*(weights[name] for name in names)))
 
 
-def _parsed(text: str | bytes, path: Path) -> Any:
+def _sums(settings: Any) -> Mapping[str, Any]:
+    """Return the checksums that settings tell; none in those of an earlier version, or of a foreign file."""
+    sums = settings.get("sums") if isinstance(settings, dict) else None
+    return sums if isinstance(sums, dict) else {}
+
+
+def _parsed(text: bytes, path: Path) -> Any:
     try:
-        return checksums.unsealed(text if isinstance(text, bytes) else text.encode())
+        return checksums.unsealed(text)
     except checksums.Damaged as error:
         raise CheckpointError(
             f"The settings of {path.name} are damaged: their checksum does not fit. {_AGAIN}"

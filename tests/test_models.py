@@ -283,4 +283,8 @@ def test_a_kill_while_a_model_is_replaced_leaves_the_old_or_the_new_one(moment, 
 def test_a_model_file_says_with_which_versions_it_was_made(model, tmp_path):
     checkpoints.write_checkpoint(model, tmp_path / "m.safetensors")
     with safetensors.safe_open(tmp_path / "m.safetensors", "numpy") as file:
-        assert json.loads(file.metadata()["versions"])["numpy"] == np.__version__
+        assert json.loads(file.metadata()["model"])["versions"]["numpy"] == np.__version__
+
+
+def test_a_model_file_has_the_same_bytes_each_time(model):
+    assert len({checkpoints.checkpoint_bytes(model) for _ in range(20)}) == 1
