@@ -18,6 +18,7 @@ from pathlib import Path
 
 POLL_SECONDS = 0.1  # between two looks at a lock that another has
 FAR_SECONDS = 3600.0  # after which an owner on another machine, of whom nothing is known, counts as gone
+NO_LOCK = -1
 _FAR = 1 << 40  # a byte that is never written; where Windows locks
 _log = logging.getLogger(__name__)
 
@@ -106,7 +107,11 @@ def only_one(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
     while (taken := _take(path)) is None:
         seen = _still(path, seen)
         if seen is not None and seen.is_stale():
-            path.unlink(missing_ok=True)  # who holds the old file now holds nothing
+            try:
+                path.unlink(missing_ok=True)  # who holds the old file now holds nothing
+            except OSError:
+                taken = NO_LOCK
+                break
             seen = None
             continue
         waiting()
@@ -163,13 +168,13 @@ def _still(path: Path, before: _Seen | None) -> _Seen | None:
 
 
 def _take(path: Path) -> int | None:
-    """Return the open file whose lock is held now, -1 where there can be no lock, None while another holds it."""
+    """Return the open file whose lock is held now, `NO_LOCK` where there can be none, None while another holds it."""
     while True:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError:
-            return -1
+            return NO_LOCK
         try:
             taken = attempt(file)
         except OSError:
@@ -192,7 +197,7 @@ def _take_without_locks(path: Path) -> int | None:
     except FileExistsError:
         return None
     except OSError:
-        return -1
+        return NO_LOCK
     _sign(file)
     return file
 
@@ -207,7 +212,7 @@ def _sign(file: int) -> None:
 
 
 def _give_back(file: int, path: Path) -> None:
-    if file < 0:
+    if file == NO_LOCK:
         return
     if sys.platform == "win32":  # what is open cannot be removed there
         os.close(file)
