@@ -4,7 +4,6 @@ Makes each sample's default map in 2-D and 3-D and its clusters by the ordinary 
 `store/`. The emoji's latents are left out (their pictures would be over 2 MB); the dashboard makes them in seconds.
 """
 
-import json
 import shutil
 import zipfile
 from pathlib import Path
@@ -12,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from build_samples import pack
 
-from core import pipeline, stages
+from core import checksums, pipeline, stages
 from core.config import ClusterConfig, KMeansConfig, TSNEConfig
 from core.images import SAMPLES, SampleSource
 from core.plans import KeptModel, Plan
@@ -48,9 +47,10 @@ def ship(store: Store, stage: str, key: str) -> None:
     target = HERE / "store" / stage / key
     target.mkdir(parents=True)
     pack(dict(entry.arrays), target / "arrays.npz")
-    sidecar = json.loads((store.root / stage / key / "entry.json").read_text("utf-8"))
+    sidecar = checksums.unsealed((store.root / stage / key / "entry.json").read_bytes())
     sidecar["files"] = {"arrays.npz": (target / "arrays.npz").stat().st_size}
-    (target / "entry.json").write_text(json.dumps(sidecar, indent=1) + "\n", "utf-8")
+    sidecar["sums"] = {"arrays.npz": checksums.of_file(target / "arrays.npz")}
+    (target / "entry.json").write_bytes(checksums.sealed(sidecar, indent=1) + b"\n")
     with zipfile.ZipFile(target / "arrays.npz") as file:
         print(stage, key, sidecar["files"]["arrays.npz"], file.namelist())
 

@@ -197,6 +197,7 @@ def of_results(store: Store, results: Results, config: AnalysisConfig, callback:
         analysis.to_arrays,
         analysis.from_entry,
         lambda v: {"config": to_json(config), **analysis.info(v)},
+        callback,
     )
 
 

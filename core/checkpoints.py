@@ -4,11 +4,9 @@ A kept model is a directory `<root>/<name>/` of `weights.safetensors` and `model
 documents, not in the clearable store. Nothing here needs torch except reading a foreign `.pt` file.
 """
 
-import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,16 +16,20 @@ import platformdirs
 import safetensors
 import safetensors.numpy
 
+from core import checksums, whole
 from core.errors import CheckpointError, ConfigError
 from core.models import TrainedModel, from_settings, to_settings
 from core.readers.sources import SAMPLES
 from core.readers.weights import LIMIT_BYTES, read_safetensors, read_torch
+from core.store import fingerprint, key_of
+from core.versions import versions
 
+_AGAIN = "Take it from a copy, or train it again."
 _NAME = re.compile(r"[^\W_]([\w\-. ]{0,62}[\w\-])?")
 
 
 def save(model: TrainedModel, directory: Path) -> None:
-    """Write `weights.safetensors` and `model.json` into a directory, whole or not at all.
+    """Write `weights.safetensors` and `model.json` into a directory, whole or not at all; what was there is replaced.
 
     Raises
     ------
@@ -35,34 +37,40 @@ def save(model: TrainedModel, directory: Path) -> None:
     """
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".", dir=directory.parent))
+        whole.sweep([path for path in directory.parent.iterdir() if whole.is_owned(path)])
+        made = whole.beside(directory)
+        made.mkdir()
         try:
-            safetensors.numpy.save_file(_contiguous(model.weights), temporary / "weights.safetensors")
-            (temporary / "model.json").write_text(json.dumps(to_settings(model), indent=1) + "\n", "utf-8")
-            temporary.chmod(0o755)  # not only for their maker
-            for file in temporary.iterdir():
-                file.chmod(0o644)
-            if directory.exists():
-                shutil.rmtree(directory)
-            temporary.rename(directory)
+            _fill(made, model)
+            whole.replace(made, directory)
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            shutil.rmtree(made, ignore_errors=True)
     except OSError as error:
         raise CheckpointError(f"The model cannot be written to {directory}: {error.strerror or error}.") from error
 
 
 def load(directory: Path) -> TrainedModel:
-    """Read a model that `save` wrote.
+    """Read a model that `save` wrote, also in an earlier version, which knew no checksums.
 
     Raises
     ------
-    CheckpointError : it is not there or cannot be read.
+    CheckpointError : it is not there, is damaged or cannot be read.
     """
+    whole.restored(directory)
     try:
-        text = (directory / "model.json").read_text("utf-8")
+        text = (directory / "model.json").read_bytes()
     except (OSError, ValueError) as error:
         raise CheckpointError(f"There is no model in {directory}: model.json cannot be read.") from error
-    return from_settings(_parsed(text, directory), read_safetensors(directory / "weights.safetensors")[0])
+    settings, weights = _parsed(text, directory), directory / "weights.safetensors"
+    try:
+        given = _sums(settings).get(weights.name)
+        if given is not None and checksums.of_file(weights) != given:
+            raise CheckpointError(
+                f"The weights of {directory.name} are damaged: their checksum does not fit. {_AGAIN}"
+            )
+    except OSError as error:
+        raise CheckpointError(f"The weights in {directory} cannot be read: {error.strerror or error}.") from error
+    return from_settings(settings, read_safetensors(weights)[0])
 
 
 def models_root() -> Path:
@@ -95,7 +103,7 @@ def keep(model: TrainedModel, name: str, root: Path) -> Path:
     ------
     ConfigError : the name cannot be used or is taken. CheckpointError : it cannot be written.
     """
-    directory = root / checked_name(name)
+    directory = whole.restored(root / checked_name(name))
     if directory.exists():
         raise ConfigError(f"There is a model named {name!r} already; choose another name or delete that one.")
     save(model, directory)
@@ -104,6 +112,7 @@ def keep(model: TrainedModel, name: str, root: Path) -> Path:
 
 def names(root: Path) -> list[str]:
     """List the kept models' names, in order."""
+    whole.restore_all(root)
     found = (path.parent.name for path in root.glob("*/model.json"))
     return sorted(name for name in found if _NAME.fullmatch(name) and name not in SAMPLES)
 
@@ -115,18 +124,20 @@ def delete(name: str, root: Path) -> None:
     ------
     ConfigError : there is none of this name. CheckpointError : it cannot be deleted.
     """
-    directory = root / checked_name(name)
+    directory = whole.restored(root / checked_name(name))
     if not (directory / "model.json").is_file():
         raise ConfigError(f"There is no model named {name!r}.")
     try:
-        shutil.rmtree(directory)
+        whole.remove(directory)
     except OSError as error:
         raise CheckpointError(f"Model {name!r} cannot be deleted: {error.strerror or error}.") from error
 
 
 def checkpoint_bytes(model: TrainedModel) -> bytes:
-    """Return one .safetensors file with the settings as JSON in its metadata."""
-    return safetensors.numpy.save(_contiguous(model.weights), {"model": json.dumps(to_settings(model))})
+    """Return one .safetensors file with the settings as JSON in its metadata, where checksums cover all of it."""
+    weights = _contiguous(model.weights)
+    told = _told(model, {"arrays": _sum_of(weights)})
+    return safetensors.numpy.save(weights, {"model": told.decode()})  # one value: several come in any order
 
 
 def write_checkpoint(model: TrainedModel, path: Path) -> None:
@@ -136,13 +147,8 @@ def write_checkpoint(model: TrainedModel, path: Path) -> None:
     ------
     CheckpointError : it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.part")
     try:
-        try:
-            temporary.write_bytes(checkpoint_bytes(model))
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        whole.write(path, checkpoint_bytes(model))
     except OSError as error:
         raise CheckpointError(f"The model cannot be written to {path}: {error.strerror or error}.") from error
 
@@ -171,20 +177,56 @@ def read_checkpoint(path: Path) -> TrainedModel:
         return from_settings(config, weights)
     weights, metadata = read_safetensors(path)
     if "model" in metadata:
-        return from_settings(_parsed(metadata["model"], path), weights)
+        settings = _parsed(metadata["model"].encode(), path)
+        given = _sums(settings).get("arrays")
+        if given is not None and _sum_of(weights) != given:
+            raise CheckpointError(f"The weights of {path.name} are damaged: their checksum does not fit. {_AGAIN}")
+        return from_settings(settings, weights)
     try:
-        text = path.with_name("model.json").read_text("utf-8")
+        text = path.with_name("model.json").read_bytes()
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path.name} does not say what it is: put its model.json beside it.") from error
     return from_settings(_parsed(text, path), weights)
+
+
+def _fill(made: Path, model: TrainedModel) -> None:
+    weights = made / "weights.safetensors"
+    weights.write_bytes(
+        safetensors.numpy.save(_contiguous(model.weights))
+    )  # its save_file hides a full disk's OSError
+    told = _told(model, {weights.name: checksums.of_file(weights)}, indent=1)
+    (made / "model.json").write_bytes(told + b"\n")
+    made.chmod(0o755)  # not only for their maker
+    for file in made.iterdir():
+        file.chmod(0o644)
+        whole.sync(file)
 
 
 def _contiguous(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: np.asarray(weights[name], order="C") for name in sorted(weights)}  # keeps 0-d arrays 0-d
 
 
-def _parsed(text: str, path: Path) -> Any:
+def _told(model: TrainedModel, sums: Mapping[str, str], **how: Any) -> bytes:
+    return checksums.sealed({**to_settings(model), "versions": versions(), "sums": sums}, **how)
+
+
+def _sum_of(weights: Mapping[str, np.ndarray]) -> str:
+    names = sorted(weights)
+    return key_of(1, names, fingerprint(*(weights[name] for name in names)))
+
+
+def _sums(settings: Any) -> Mapping[str, Any]:
+    """Return the checksums that settings tell; none in those of an earlier version, or of a foreign file."""
+    sums = settings.get("sums") if isinstance(settings, dict) else None
+    return sums if isinstance(sums, dict) else {}
+
+
+def _parsed(text: bytes, path: Path) -> Any:
     try:
-        return json.loads(text)
+        return checksums.unsealed(text)
+    except checksums.Damaged as error:
+        raise CheckpointError(
+            f"The settings of {path.name} are damaged: their checksum does not fit. {_AGAIN}"
+        ) from error
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"The settings of {path.name} are not JSON.") from error

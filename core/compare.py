@@ -102,6 +102,17 @@ def table(runs: Sequence[Run]) -> pd.DataFrame:
     return frame.drop(columns=timed)
 
 
+def differences(runs: Sequence[Run]) -> list[str]:
+    """Return what runs were made with in different versions, as "numpy 2.1.0, 2.4.6"; runs that do not say are left out."""
+    made = [versions for run in runs if isinstance(versions := run.values.get("versions"), Mapping)]
+    found = []
+    for name in sorted({str(name) for versions in made for name in versions}):
+        texts = sorted({_plain(str(versions.get(name, "none"))) for versions in made})
+        if len(texts) > 1:
+            found.append(f"{_plain(name)} {', '.join(texts)}")
+    return found
+
+
 def best(frame: pd.DataFrame) -> Mapping[str, set[int]]:
     """Return the rows with the best value of each score, where several runs have one."""
     found = {}

@@ -50,6 +50,7 @@ class Review:
     owners : whose each group is.
     refused : events that do not count: unknown ones, and an undo of what is not its reviewer's last action.
     cursor : how far the file has been read.
+    damaged : lines of the file that cannot be read, which are among the refused.
     """
 
     events: tuple[Event, ...] = ()
@@ -63,6 +64,18 @@ class Review:
     owners: Mapping[str, str] = field(default_factory=dict)
     refused: int = 0
     cursor: Cursor = field(default_factory=Cursor)
+    damaged: int = 0
+
+    @property
+    def warning(self) -> str | None:
+        """One sentence on lines of the file that cannot be read, or None."""
+        if not self.damaged:
+            return None
+        lines = "1 line" if self.damaged == 1 else f"{self.damaged:,} lines"
+        return (
+            f"Damaged or never finished, and so not counted: {lines} of this review's file. "
+            "Look through your decisions, and make those again that are missing."
+        )
 
     def counts(self) -> dict[Kind, int]:
         """Return how many images have each kind of decision."""
@@ -226,7 +239,7 @@ class _Folding:
     """A review while further events are taken into it."""
 
     def __init__(self, before: Review, skipped: int) -> None:
-        self.before, self.refused = before, before.refused + skipped
+        self.before, self.refused, self.damaged = before, before.refused + skipped, before.damaged + skipped
         self.events: list[Event] = []
         self.standing: dict[Subject, Decision | Naming] = {}
         for row, decision in before.current.items():
@@ -282,5 +295,5 @@ class _Folding:
         return Review(
             (*self.before.events, *self.events), current, names, frozenset(self.undone), self.done.frozen(),  # type: ignore[arg-type]
             self.taken_back.frozen(), self.history.frozen(), self.members.frozen(), self.owners, self.refused,
-            cursor or self.before.cursor,
+            cursor or self.before.cursor, self.damaged,
         )  # fmt: skip

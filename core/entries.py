@@ -8,9 +8,8 @@ import numpy as np
 
 from core.clustering import Clustering
 from core.images import ImageSet, Skipped
-from core.plans import (
-    Staged,
-)
+from core.plans import Staged
+from core.progress import Callback, ignore
 from core.projection import Projection
 from core.scratch import LARGE
 from core.store import Entry, Store
@@ -34,19 +33,33 @@ def staged_in(
     to_arrays: Callable[[T], Mapping[str, np.ndarray]],
     from_entry: Callable[[Entry], T],
     describe: Callable[[T], Mapping[str, Any]],
+    callback: Callback = ignore,
 ) -> Staged[T]:
-    entry = store.get(stage, key)
-    if entry is not None:
-        return Staged(from_entry(entry), key, True, entry.seconds)
-    started = time.perf_counter()
-    value = make()
-    seconds = time.perf_counter() - started
-    arrays = to_arrays(value)
-    entry = store.put(stage, key, arrays, describe(value), seconds)
-    if sum(array.nbytes for array in arrays.values()) > LARGE:
-        del value, arrays  # what was made is let go: from here on it is read from its file
-        entry = store.get(stage, key) or entry
-    return Staged(from_entry(entry), key, False, seconds)
+    """Find a value in the store, or make and keep it; of all who ask for it at once, one makes it and the others wait.
+
+    Raises
+    ------
+    ExplorerError : any error of `make`. Cancelled : raised by the callback, also while waiting.
+    """
+
+    def found() -> Staged[T] | None:
+        entry = store.get(stage, key)
+        return None if entry is None else Staged(from_entry(entry), key, True, entry.seconds)
+
+    if (there := found()) is not None:
+        return there
+    with store.making(stage, key, callback):
+        if (there := found()) is not None:  # another one made it meanwhile
+            return there
+        started = time.perf_counter()
+        value = make()
+        seconds = time.perf_counter() - started
+        arrays = to_arrays(value)
+        entry = store.put(stage, key, arrays, describe(value), seconds)
+        if sum(array.nbytes for array in arrays.values()) > LARGE:
+            del value, arrays  # what was made is let go: from here on it is read from its file
+            entry = store.get(stage, key) or entry
+        return Staged(from_entry(entry), key, False, seconds)
 
 
 def clustering_arrays(value: Clustering) -> Mapping[str, np.ndarray]:

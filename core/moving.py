@@ -61,6 +61,7 @@ def projection(
         projection_arrays,
         projection_of,
         lambda v: {"config": to_json(config), "start": to_json(start), "n": len(values), **projection_info(v)},
+        callback,
     )  # fmt: skip
 
 

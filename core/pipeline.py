@@ -107,11 +107,17 @@ def _clusters(
             )
         return clustering(store, clustered(here), other.cluster, callback).value.labels
 
-    return ensemble(store, results, members, lambda: [own.value.labels, *(labels_of(*m) for m in members[1:])])
+    return ensemble(
+        store, results, members, lambda: [own.value.labels, *(labels_of(*m) for m in members[1:])], callback
+    )
 
 
 def ensemble(
-    store: Store, results: Results, members: Sequence[tuple[AnyModel, Plan]], labels: Callable[[], list[np.ndarray]]
+    store: Store,
+    results: Results,
+    members: Sequence[tuple[AnyModel, Plan]],
+    labels: Callable[[], list[np.ndarray]],
+    callback: Callback = ignore,
 ) -> Staged[Clustering]:
     """Combine the clusters of several plans by vote; `labels` gives each member's, int32 (n,), when they are needed."""
     values = coordinates_of(clustered(results).value)
@@ -125,6 +131,7 @@ def ensemble(
         lambda v: {
             "members": [to_json(plan.cluster) for _, plan in members], "n": len(values), "inertia": v.inertia, "n_iter": 0
         },
+        callback,
     )  # fmt: skip
 
 

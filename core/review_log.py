@@ -2,27 +2,27 @@
 
 A writer holds the file's lock, appends with one write, and returns when the disk has it. So decisions of two tabs or
 two processes follow one another whole, and a process that is killed loses nothing that was kept. What a kill in the
-middle of a write leaves is a line without an end: the next writer ends it, readers pass over it.
+middle of a write leaves is a line without an end: the next writer ends it, readers pass over it. Each line carries its
+checksum, so that one that was damaged later is passed over, too, and told of, and never taken for another decision.
 """
 
 import contextlib
-import json
 import logging
 import os
 import re
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from core.checkpoints import models_root
+from core.checksums import sealed, unsealed
 from core.errors import ReviewError
+from core.locks import held
 
 LIMIT_BYTES = 256 << 20  # of a file: about a million decisions
 LINE_BYTES = 512 << 10  # of an event
 _FINGERPRINT = re.compile(r"[0-9a-f]{8,64}")
-_FAR = 1 << 40  # a byte that is never written; where Windows locks
 _log = logging.getLogger(__name__)
 
 
@@ -43,7 +43,7 @@ class Lines:
     ----------
     records : the number of each line, from 0, and the JSON that it holds.
     cursor : where the next reading begins.
-    skipped : lines that hold no JSON or are too long. torn : bytes after the last whole line.
+    skipped : lines that hold no JSON, are damaged or too long. torn : bytes after the last whole line.
     restarted : the file is another one than the cursor's, and was read from its beginning.
     """
 
@@ -79,7 +79,7 @@ def append(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
     ------
     ReviewError : the file cannot be written, or it or an event would be too large.
     """
-    lines = [json.dumps(record, allow_nan=False, separators=(",", ":")).encode("ascii") + b"\n" for record in records]
+    lines = [sealed(record, allow_nan=False, separators=(",", ":")) + b"\n" for record in records]
     for size in [len(line) for line in lines if len(line) > LINE_BYTES][:1]:
         raise ReviewError(f"A decision of {size:,} bytes is too large to be kept; {LINE_BYTES:,} is the limit.")
     try:
@@ -87,7 +87,7 @@ def append(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         file = os.open(path, flags, 0o666)
         try:
-            with _locked(file, shared=False):
+            with held(file, shared=False, what="The review's file"):
                 _write(file, b"".join(lines), path)
             os.fsync(file)
         finally:
@@ -107,7 +107,7 @@ def read(path: Path, since: Cursor | None = None) -> Lines:
     """
     since = since or Cursor()
     try:
-        with path.open("rb") as file, _locked(file.fileno(), shared=True):
+        with path.open("rb") as file, held(file.fileno(), shared=True, what="The review's file"):
             status = os.fstat(file.fileno())
             start, restarted = since, since.offset > 0 and not _goes_on(file.fileno(), status, since)
             if restarted:
@@ -131,13 +131,15 @@ def _parsed(data: bytes, start: Cursor, file: int, since: Cursor, restarted: boo
         try:
             if len(line) > LINE_BYTES:
                 raise ValueError("too long")
-            records.append((number, json.loads(line)))
+            records.append((number, unsealed(line)))
         except (ValueError, RecursionError):
             skipped += 1
     torn = len(data) - whole
     cursor = Cursor(start.offset + whole, start.lines + len(lines), file)
     if skipped:
-        _log.warning("%s: %d line(s) cannot be read and are passed over.", path, skipped)
+        _log.warning(
+            "%s: %d line(s) cannot be read and are passed over: what was decided there does not count.", path, skipped
+        )
     if torn and (cursor != since or not since.offset):  # a torn end is told of once, not at every poll
         _log.warning("%s: the last line has no end, as after a kill, and is passed over.", path)
     return Lines(tuple(records), cursor, skipped, torn, restarted)
@@ -171,30 +173,3 @@ def _write(file: int, data: bytes, path: Path) -> None:
         with contextlib.suppress(OSError):
             os.ftruncate(file, size)
         raise
-
-
-@contextlib.contextmanager
-def _locked(file: int, *, shared: bool) -> Iterator[None]:
-    """Hold a file's lock; each opening of a file has its own, so that threads exclude each other as well."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        os.lseek(file, _FAR, os.SEEK_SET)
-        msvcrt.locking(file, msvcrt.LK_LOCK, 1)
-        try:
-            yield
-        finally:
-            os.lseek(file, _FAR, os.SEEK_SET)
-            msvcrt.locking(file, msvcrt.LK_UNLCK, 1)
-        return
-    import fcntl
-
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
-    except OSError as error:  # some network folders have no locks; one write at the end of a file is nearly as good
-        _log.warning("The review's file cannot be locked (%s).", error.strerror or error)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_UN)

@@ -12,6 +12,7 @@ from core.errors import DataError
 from core.models import TrainedModel
 from core.plans import Plan, Results
 from core.store import Store, key_of
+from core.versions import versions
 
 STAGE = "run"
 
@@ -42,6 +43,7 @@ def metrics(recipe: str, results: Results, solid: Results | None = None) -> dict
         **told,
         "seconds": {name: round(staged.seconds, 3) for name, staged in there.items()},
         "found": {name: staged.found for name, staged in there.items()},
+        "versions": versions(),
     }
 
 

@@ -82,6 +82,7 @@ def images(store: Store, source: Source, callback: Callback = ignore) -> Staged[
         lambda v: images_arrays(v, own is None),
         lambda e: images_of(e, own),
         images_info,
+        callback,
     )
 
 
@@ -153,6 +154,7 @@ def latents(
         lambda v: without_none({name: getattr(v, name) for name in LATENTS}),
         lambda e: Latents(*(e.arrays.get(name) for name in LATENTS)),  # type: ignore[arg-type]
         lambda v: {"images": images.value.name, "n": n, "latent_size": v.latents.shape[1]},
+        callback,
     )
 
 
@@ -207,6 +209,7 @@ def neighbours(
         lambda v: {"rows": v.rows, "distances": v.distances},
         lambda e: Graph(e.arrays["rows"], e.arrays["distances"]),
         lambda v: {"metric": metric, "n": len(values), "k": v.k},
+        callback,
     ).value
 
 
@@ -223,6 +226,7 @@ def projection(
         projection_arrays,
         projection_of,
         lambda v: {"config": to_json(config), "n": len(values), "d": values.shape[1], **projection_info(v)},
+        callback,
     )  # fmt: skip
 
 
@@ -239,6 +243,7 @@ def clustering(
         clustering_arrays,
         clustering_of,
         lambda v: {"config": to_json(config), "n": len(values), "inertia": v.inertia, "n_iter": v.n_iter},
+        callback,
     )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ from core.plans import (
 )
 from core.progress import ignore
 from core.projection import check_size
+from core.store import Cleared
 from dashboard import inputs
 from dashboard.inputs import images, metadata, model, never, whole
 from dashboard.server import store
@@ -188,10 +189,10 @@ def latents_of(plan: Plan, chosen: Staged[AnyModel], read: Staged[ImageSet]) -> 
     return whole(lambda: _latents(keys.latents_key(chosen.value, read), chosen.value, read, plan.source))
 
 
-def clear_store() -> int:
-    """Clear the store and every cached result, and return how many entries there were."""
-    count = store().clear()
+def clear_store() -> Cleared:
+    """Clear the store and every cached result, and return how many entries went and stayed."""
+    cleared = store().clear()
     inputs.clear()
     for cached in (_latents, _reduced, _projection, _clustering):
         cached.clear()
-    return count
+    return cleared

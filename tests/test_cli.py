@@ -75,6 +75,7 @@ def test_run_writes_everything_and_finds_it_all_the_second_time(tmp_path, data, 
         "images", "model", "latents", "reduced", "projection", "projection-3d", "clustering",
     }  # fmt: skip
     assert not any(metrics["found"].values())
+    assert metrics["versions"]["numpy"] == np.__version__
 
     before = {name: (out / name).read_bytes() for name in FILES - {"metrics.json", "pictures"}}
     assert main(command) == 0

@@ -47,6 +47,17 @@ class _Page(HTMLParser):
             self.rows[-1][-1] += data
 
 
+def test_what_runs_were_made_with_is_told_where_it_differs():
+    runs = [
+        Run("a", {"versions": {"numpy": "2.1", "python": "3.11"}}),
+        Run("b", {"versions": {"numpy": "2.4", "python": "3.11", "device": "\x1b[0mGPU"}}),
+        Run("earlier", GOOD),
+        Run("foreign", {"versions": [1]}),
+    ]
+    assert compare.differences(runs) == ["device  [0mGPU, none", "numpy 2.1, 2.4"]
+    assert compare.differences(runs[:1]) == []
+
+
 def test_a_run_is_named_after_its_folder(tmp_path):
     run = compare.read_run(_folder(tmp_path / "first", GOOD | {"name": "other", "found": {"images": True}}))
     assert run.name == "first"

@@ -254,6 +254,17 @@ def test_fields_of_a_later_version_are_ignored_and_missing_ones_refused():
         assert event_of(naming | {name: None}, 0) is None, name
 
 
+def test_a_flipped_bit_in_the_file_is_told_and_changes_no_decision(path):
+    review = corrections.decide(path, Review(), [relabel(4, "7"), relabel(5, "7")], "Ann")
+    assert review.warning is None
+    path.write_bytes(path.read_bytes().replace(b'"row":4', b'"row":6', 1))
+    review = corrections.load(path)
+    assert (list(review.current), review.damaged) == ([5], 1)
+    assert "1 line of this review's file" in review.warning
+    review = corrections.decide(path, review, [relabel(4, "8")], "Ann")
+    assert (sorted(review.current), review.damaged) == ([4, 5], 1)  # told as long as it is there
+
+
 def test_nobody_joins_a_group_of_someone_else_or_one_that_is_undone(path):
     review_log.append(path, [RECORD, RECORD | {"row": 4, "owner": "Bob"}, reversal_record("undo", "0123abcd", "Ann")])
     review_log.append(path, [RECORD | {"row": 5}])

@@ -203,6 +203,15 @@ def test_compare_is_empty_at_first_and_then_shows_the_runs_of_the_store(tmp_path
     frame = at.dataframe[0].value
     assert list(frame["run"]) == ["one (tiny)"]
     assert frame["n"].tolist() == [24]
+    assert not any("different versions" in item.value for item in at.caption)
+
+    from dashboard import server
+
+    (kept,) = server.store().entries("run")
+    values = {**kept["info"]["metrics"], "versions": {"numpy": "1.*0*"}}
+    server.store().put("run", "older", {}, {"name": "older", "metrics": values}, 0.0)
+    at.run()
+    assert any("numpy 1" in item.value and r"1.\*0\*" in item.value for item in at.caption)
 
 
 def test_a_classifier_is_run_by_a_job_and_its_answers_shown(tmp_path):

@@ -11,7 +11,7 @@ from test_dashboard_clusters import drawn, frame, mapped, opened, unlabelled
 from core import corrections
 from core.decisions import Choice
 from core.review_log import log_path
-from dashboard import server
+from dashboard import reviewing, server
 
 pytestmark = pytest.mark.xdist_group("dashboard")
 
@@ -201,6 +201,17 @@ def test_what_reviewers_do_not_agree_on_is_disputed(review):
     assert [item.reviewer for item in corrections.load(path).current.values()] == ["Grace"], (
         "each undoes only their own"
     )
+
+
+def test_a_decision_whose_line_is_damaged_is_told_and_not_counted(review):
+    shown, _ = evidence()
+    act(review, "confirm")
+    path = file_of(shown)
+    path.write_bytes(path.read_bytes().replace(b'"confirm"', b'"confisk"', 1))
+    reviewing._newest.clear()  # as after a restart of the server
+    review.run()
+    assert any("1 line of this review's file" in item.value for item in review.warning)
+    assert not review.exception
 
 
 def test_corrections_come_in_from_a_file_and_errors_are_one_sentence(review):

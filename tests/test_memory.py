@@ -166,7 +166,7 @@ def test_encoding_writes_into_files_and_gives_the_same(files, store, monkeypatch
     np.testing.assert_allclose(found.latents[:300], few.latents, atol=1e-5)
     assert np.abs(found.errors[:300] - few.errors).max() < 1e-4
     monkeypatch.setattr("core.entries.LARGE", MB)
-    monkeypatch.setattr("core.store.MMAP_BYTES", MB)
+    monkeypatch.setattr("core.store.folders.MMAP_BYTES", MB)
     kept = stages.latents(store, model, Staged(images, "k", True, 0.0), ArraySource("none"))
     assert not kept.found and (kept.value.latents == found.latents).all()
     assert all(

@@ -1,14 +1,18 @@
 """Models: kept and loaded bit by bit; files from elsewhere are checked and never unpickled."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import torch
 
 from core import autoencoders, checkpoints, models
+from core.checksums import unsealed
 from core.config import AutoencoderConfig, TrainingConfig, to_json
 from core.errors import CheckpointError, ConfigError
 from core.models import Epoch, TrainedModel
@@ -141,7 +145,7 @@ def test_damaged_and_foreign_files_are_one_sentence(model, tmp_path):
 def test_settings_that_cannot_be_are_refused(change, said, model, tmp_path):
     checkpoints.save(model, tmp_path / "m")
     path = tmp_path / "m" / "model.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    path.write_text(json.dumps(unsealed(path.read_bytes()) | change))
     with pytest.raises(CheckpointError, match=said):
         checkpoints.load(tmp_path / "m")
 
@@ -210,3 +214,77 @@ def test_damaged_torch_files_never_raise_anything_else(model, tmp_path, rng):
         except CheckpointError:
             refused += 1
     assert refused > 50
+
+
+def _flips(data, rng, tries):
+    for bit in rng.choice(len(data) * 8, min(tries, len(data) * 8), replace=False):
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        yield bytes(flipped)
+
+
+@pytest.mark.parametrize("name", ["model.json", "weights.safetensors"])
+def test_a_flipped_bit_or_a_cut_in_a_kept_model_is_one_sentence(name, model, tmp_path, rng):
+    checkpoints.save(model, tmp_path / "m")
+    path, data = tmp_path / "m" / name, (tmp_path / "m" / name).read_bytes()
+    for damaged in [*_flips(data, rng, 200), b"", data[:-2], data[: len(data) // 2]]:
+        path.write_bytes(damaged)
+        with pytest.raises(CheckpointError):
+            checkpoints.load(tmp_path / "m")
+
+
+def test_a_flipped_bit_or_a_cut_in_a_model_file_is_one_sentence(model, tmp_path, rng):
+    path, data = tmp_path / "m.safetensors", checkpoints.checkpoint_bytes(model)
+    for damaged in [*_flips(data, rng, 300), b"", data[:-2], data[: len(data) // 2]]:
+        path.write_bytes(damaged)
+        with pytest.raises(CheckpointError):
+            checkpoints.read_checkpoint(path)
+
+
+def test_models_of_an_earlier_version_have_no_checksums_and_are_read(model, tmp_path):
+    checkpoints.save(model, tmp_path / "m")
+    path = tmp_path / "m" / "model.json"
+    values = unsealed(path.read_bytes())
+    assert values.pop("versions")["numpy"] == np.__version__ and values.pop("sums")
+    path.write_text(json.dumps(values))
+    same(model, checkpoints.load(tmp_path / "m"))
+    data = safetensors.numpy.save(dict(model.weights), {"model": json.dumps(models.to_settings(model))})
+    (tmp_path / "old.safetensors").write_bytes(data)
+    same(model, checkpoints.read_checkpoint(tmp_path / "old.safetensors"))
+
+
+@pytest.mark.parametrize("moment", ["before", "between", "after"])
+def test_a_kill_while_a_model_is_replaced_leaves_the_old_or_the_new_one(moment, model, tmp_path):
+    newer = replace(model, trained_on="newer")
+    checkpoints.save(model, tmp_path / "m")
+    checkpoints.save(newer, tmp_path / "source")
+    code = (
+        "import os, sys; from pathlib import Path; from core import checkpoints, whole\n"
+        "root, moment, rename, calls = Path(sys.argv[1]), sys.argv[2], Path.rename, []\n"
+        "def killed(self, target):\n"
+        "    calls.append(1)\n"
+        "    if len(calls) == {'before': 1, 'between': 2}.get(moment, 9): os._exit(9)\n"
+        "    result = rename(self, target)\n"
+        "    if moment == 'after' and len(calls) == 2: os._exit(9)\n"
+        "    return result\n"
+        "Path.rename = killed\n"
+        "checkpoints.save(checkpoints.load(root / 'source'), root / 'm')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path, moment], cwd=Path(__file__).parents[1], check=False)
+    assert done.returncode == 9
+    assert "m" in checkpoints.names(tmp_path)
+    same(newer if moment == "after" else model, checkpoints.load(tmp_path / "m"))
+    checkpoints.save(newer, tmp_path / "m")
+    same(newer, checkpoints.load(tmp_path / "m"))
+    with pytest.raises(ConfigError, match="already"):
+        checkpoints.keep(model, "m", tmp_path)
+
+
+def test_a_model_file_says_with_which_versions_it_was_made(model, tmp_path):
+    checkpoints.write_checkpoint(model, tmp_path / "m.safetensors")
+    with safetensors.safe_open(tmp_path / "m.safetensors", "numpy") as file:
+        assert json.loads(file.metadata()["model"])["versions"]["numpy"] == np.__version__
+
+
+def test_a_model_file_has_the_same_bytes_each_time(model):
+    assert len({checkpoints.checkpoint_bytes(model) for _ in range(20)}) == 1

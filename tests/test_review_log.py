@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from core import review_log
+from core.checksums import sealed
 from core.errors import ReviewError
 from core.review_log import Cursor
 
@@ -45,7 +46,10 @@ def test_an_append_is_one_write_followed_by_a_sync(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "write", lambda file, data: calls.append(bytes(data)) or write(file, data))
     monkeypatch.setattr(os, "fsync", lambda file: calls.append("sync") or sync(file))
     review_log.append(tmp_path / "x.jsonl", [{"a": 1}, {"a": 2}])
-    assert calls == [b'{"a":1}\n{"a":2}\n', "sync"]
+    assert calls == [
+        sealed({"a": 1}, separators=(",", ":")) + b"\n" + sealed({"a": 2}, separators=(",", ":")) + b"\n",
+        "sync",
+    ]
 
 
 def test_two_processes_that_append_at_once_lose_nothing_of_each_other(tmp_path):
@@ -103,7 +107,7 @@ def test_a_process_killed_with_the_lock_in_hand_stops_nobody(tmp_path):
         assert process.stdout.readline() == "half\n"
         process.send_signal(signal.SIGKILL)
         process.wait()
-    assert path.read_bytes() == b'{"a":1}\n{"a":"n'
+    assert path.read_bytes().endswith(b'"a":1}\n{"sum":')
     review_log.append(path, [{"a": 2}])
     assert records(path) == [{"a": 1}, {"a": 2}]
 
@@ -137,6 +141,28 @@ def test_damaged_lines_are_passed_over(line, tmp_path):
     found = review_log.read(path)
     assert ([number for number, _ in found.records], found.skipped) == ([0, 3], 1)
     assert records(path) == [{"a": 1}, {"a": 2}]
+
+
+def test_no_flipped_bit_makes_another_decision_and_each_is_told(tmp_path, caplog):
+    path = tmp_path / "x.jsonl"
+    review_log.append(path, [{"row": 5, "id": "é"}, {"row": 6, "id": "b"}, {"row": 7, "id": "c"}])
+    whole, original = path.read_bytes(), records(path)
+    for bit in range(len(whole) * 8):
+        data = bytearray(whole)
+        data[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(data)
+        caplog.clear()
+        found = review_log.read(path)
+        assert found.skipped or found.torn, f"bit {bit}"
+        assert caplog.text
+        assert all(record in original for _, record in found.records), f"bit {bit}"
+
+
+def test_lines_of_an_earlier_version_have_no_checksum_and_are_read(tmp_path):
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(b'{"event":"decision","row":5}\n')
+    review_log.append(path, [{"row": 6}])
+    assert records(path) == [{"event": "decision", "row": 5}, {"row": 6}]
 
 
 def test_another_file_in_the_same_place_is_read_from_its_beginning(tmp_path):

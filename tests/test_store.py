@@ -2,14 +2,13 @@
 
 import logging
 import os
+import platform
 import threading
 
 import numpy as np
 import pytest
 
-from core import store as store_module
-from core.errors import StoreError
-from core.store import Entry, Store, fingerprint, key_of
+from core.store import Cleared, Entry, Store, default_root, fingerprint, folders, key_of, room
 
 ARRAYS = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.array(["x", "yy"])}
 INFO = {"config": {"type": "PCAConfig"}, "n": 2}
@@ -40,7 +39,7 @@ def test_arrays_are_read_only_when_made_and_when_found_and_the_callers_stays_wri
 
 
 def test_only_large_arrays_are_mapped(store, monkeypatch):
-    monkeypatch.setattr(store_module, "MMAP_BYTES", 1000)
+    monkeypatch.setattr(folders, "MMAP_BYTES", 1000)
     store.put("latents", "k", {"small": np.zeros(10), "large": np.zeros(1000)}, {}, 0.0)
     arrays = store.get("latents", "k").arrays
     assert isinstance(arrays["large"], np.memmap)
@@ -112,7 +111,7 @@ def test_an_interrupted_write_leaves_nothing_behind(store, monkeypatch):
     def stop(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(store_module.json, "dumps", stop)
+    monkeypatch.setattr(folders, "sealed", stop)
     with pytest.raises(KeyboardInterrupt):
         store.put("latents", "k", ARRAYS, INFO, 0.0)
     assert not store.has("latents", "k")
@@ -146,6 +145,48 @@ def test_the_newest_entry_stays_even_when_it_alone_is_over_the_limit(store):
     assert [entry["key"] for entry in store.entries()] == ["second"]
 
 
+def test_the_order_of_use_is_right_after_the_clock_was_set_back(store, monkeypatch):
+    one, times = {"a": np.zeros(1000)}, iter(range(10**18, 0, -(10**9)))  # each call a second earlier
+    monkeypatch.setattr("time.time_ns", lambda: next(times))
+    for key in ("a", "b", "c"):
+        store.put("latents", key, one, {}, 0.0)
+    assert store.get("latents", "a") is not None
+    store.limit_bytes = int(store.size() * 1.1)
+    store.put("latents", "d", one, {}, 0.0)
+    assert {entry["key"] for entry in store.entries()} == {"a", "c", "d"}
+
+
+def test_entries_of_a_store_from_before_there_was_a_clock_are_older_than_what_is_used_now(store):
+    one = {"a": np.zeros(1000)}
+    for number, key in enumerate(["old", "older"]):
+        store.put("latents", key, one, {}, 0.0)
+        _age(store, "latents", key, 4_000_000_000 - number)  # dates ahead of the clock
+    (store.root / ".clock").unlink()
+    fresh = Store(store.root)
+    fresh.put("latents", "new", one, {}, 0.0)
+    fresh.put("latents", "newest", one, {}, 0.0)
+    fresh.limit_bytes = int(store.size() * 0.9)
+    fresh.put("latents", "last", one, {}, 0.0)
+    assert {entry["key"] for entry in store.entries()} == {"new", "newest", "last"}
+
+
+def test_a_large_store_is_walked_once_and_not_at_each_put(store, monkeypatch):
+    walks, look = [], room.look
+    monkeypatch.setattr(room, "look", lambda *given: walks.append(given) or look(*given))
+    for number in range(50):
+        store.put("latents", f"{number}", ARRAYS, INFO, 0.0)
+    assert len(walks) == 2  # one for the date of the newest use, one for the size
+
+
+def test_entries_say_with_which_versions_they_were_made(store):
+    store.put("latents", "k", ARRAYS, INFO, 0.5)
+    (entry,) = store.entries()
+    assert entry["versions"]["numpy"] == np.__version__
+    assert entry["versions"]["python"] == platform.python_version()
+    assert {"torch", "scikit-learn", "numba", "platform"} <= set(entry["versions"])
+    assert "pytest" not in entry["versions"]
+
+
 def test_entries_tell_what_made_them_and_how_large_they_are(store):
     store.put("latents", "k", ARRAYS, INFO, 0.5)
     store.put("model", "m", {}, {"name": "digits"}, 2.0)
@@ -167,7 +208,7 @@ def _shipped(tmp_path):
 def test_shipped_entries_are_found_and_survive_clearing(store, tmp_path):
     store.shipped = _shipped(tmp_path)
     store.put("latents", "k", ARRAYS, INFO, 0.0)
-    assert store.clear() == 1
+    assert store.clear() == Cleared(1)
     assert store.get("latents", "k") is None
     entry = store.get("latents", "s")
     assert store.has("latents", "s")
@@ -195,20 +236,9 @@ def test_what_cannot_be_written_stays_in_memory_and_the_problem_says_so(tmp_path
     np.testing.assert_array_equal(store.get("latents", "k").arrays["a"], ARRAYS["a"])
     assert "cannot be written" in store.problem
     assert "EMBEDDING_EXPLORER_STORE" in store.problem
-    assert store.clear() == 1
+    assert store.clear() == Cleared(1)
     assert store.get("latents", "k") is None
     assert store.problem is None
-
-
-def test_a_full_disk_leaves_no_half_entry(store, monkeypatch):
-    def full(*args, **kwargs):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(store_module.np, "save", full)
-    store.put("latents", "k", ARRAYS, INFO, 1.0)
-    assert "No space left on device" in store.problem
-    assert list((store.root / "latents").iterdir()) == []
-    assert store.get("latents", "k") is not None
 
 
 def test_entries_of_another_process_are_adopted_read_only(store):
@@ -237,19 +267,8 @@ def test_writers_of_one_key_do_not_disturb_each_other(store):
     np.testing.assert_array_equal(store.get("latents", "k").arrays["a"], ARRAYS["a"])
 
 
-def test_clear_says_when_it_cannot_delete(store, monkeypatch):
-    store.put("latents", "k", ARRAYS, INFO, 0.0)
-
-    def refuse(path):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(store_module.shutil, "rmtree", refuse)
-    with pytest.raises(StoreError, match=r"cannot be cleared: Permission denied\.$"):
-        store.clear()
-
-
 def test_the_environment_names_the_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("EMBEDDING_EXPLORER_STORE", str(tmp_path / "here"))
-    assert store_module.default_root() == tmp_path / "here"
+    assert default_root() == tmp_path / "here"
     monkeypatch.delenv("EMBEDDING_EXPLORER_STORE")
-    assert store_module.default_root().name == "store"
+    assert default_root().name == "store"

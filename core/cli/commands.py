@@ -173,12 +173,15 @@ def compare_runs(args: argparse.Namespace, bars: Bars) -> int:
     for path in (args.csv, args.html):
         if path is not None:
             outputs.check_new(path, args.overwrite)
-    frame = compare.table([compare.read_run(folder) for folder in args.runs])
+    found = [compare.read_run(folder) for folder in args.runs]
+    frame = compare.table(found)
     if args.csv is not None:
         outputs.put(args.csv, compare.csv(frame))
     if args.html is not None:
         outputs.put(args.html, compare.html(frame))
     print(compare.text(frame))
+    if differences := compare.differences(found):
+        print(f"Made with different versions: {'; '.join(differences)}")
     return 0
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
-from core import checkpoints, illustrations, pictures, pipeline, plans, recipes, report, review, runs, tables
+from core import checkpoints, illustrations, pictures, pipeline, plans, recipes, report, review, runs, tables, whole
 from core.errors import ExportError
 from core.figures import Category
 from core.models import TrainedModel
@@ -105,7 +105,7 @@ def check_new(path: Path, overwrite: bool) -> None:
 
 
 def put(path: Path, content: str | bytes) -> None:
-    """Write a file, and the folder it is in.
+    """Write a file, whole or not at all, and the folder it is in.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def put(path: Path, content: str | bytes) -> None:
 
     def act() -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        whole.write(path, data)
 
     attempt(path, act)
 

@@ -1,6 +1,7 @@
 """`review`: what is in the wrong place, found and written without a browser."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime
@@ -102,6 +103,8 @@ def _kept(path: str | None, images: ImageSet) -> Review | None:
     Names that were given to clusters are those that are kept. Nothing is written.
     """
     kept = corrections.load(review_log.log_path(images.fingerprint))
+    if kept.warning:
+        print(kept.warning, file=sys.stderr)
     if path is None:
         return kept if kept.events else None
     file = Path(path)

@@ -30,6 +30,8 @@ def _panel(shown: Results) -> None:
     problem = state.taken(reviewing.PROBLEM)
     if problem:
         st.error(components.plain(problem), icon=":material/error:")
+    if shown.review is not None and shown.review.warning:
+        st.warning(components.plain(shown.review.warning), icon=":material/warning:")
     config = SuspectConfig()
     slow = analysed.look(shown, config).seconds > results.ASK_SECONDS
     evidence = analysed.value_of(shown, config, "Find suspects" if slow else None)

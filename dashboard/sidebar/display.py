@@ -66,6 +66,8 @@ def store_status(shown: Results) -> None:
     if button.button(
         "Clear store", help="Delete all results in the store. Images and kept models stay.", width="stretch"
     ):
-        results.clear_store()
+        cleared = results.clear_store()
+        if cleared.in_use:
+            st.toast(f"Kept {cleared.in_use:,} that running work still reads; clear again when it has ended.")
         welcome.dismiss()  # who clears results has read what is where
         st.rerun()

@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from core import compare, runs
-from dashboard import server
+from dashboard import components, server
 
 
 def show() -> None:
@@ -41,6 +41,8 @@ def show() -> None:
         hide_index=True,
         column_config={title: st.column_config.Column(help=text) for title, text in compare.explained().items()},
     )
+    if differences := compare.differences([found[name] for name in chosen]):
+        st.caption(components.plain(f"Made with different versions: {'; '.join(differences)}"))
     left, right, drop, _ = st.columns([1, 1, 1, 3])
     left.download_button("CSV", compare.csv(frame), "comparison.csv", "text/csv", on_click="ignore", width="stretch")
     right.download_button(
