@@ -194,11 +194,11 @@ def _lacks_memory(error: MemoryError | RuntimeError | OSError) -> bool:
     )
 
 
-def listen(tasks: queue.SimpleQueue[Task | None], stop: Stop, limit: Limit) -> None:
+def listen(pipe: IO[bytes], tasks: queue.SimpleQueue[Task | None], stop: Stop, limit: Limit) -> None:
     """Pass on what the parent sends, until its end."""
     with contextlib.suppress(EOFError, JobError):
         while True:
-            message = receive(sys.stdin.buffer)
+            message = receive(pipe)
             if isinstance(message, Task):
                 if not stop.leaving:
                     stop.asked.clear()  # a request to stop that came too late was for the task before
@@ -232,7 +232,8 @@ def main() -> None:
     for name in ("SIGINT", "SIGHUP"):  # what a terminal sends is meant for the parent, whose end is noticed
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    threading.Thread(target=listen, args=(tasks, stop, limit), daemon=True).start()
+    pipe = os.fdopen(os.dup(0), "rb")  # Python cannot end while a thread reads from sys.stdin, but from this
+    threading.Thread(target=listen, args=(pipe, tasks, stop, limit), daemon=True).start()
     while (task := tasks.get()) is not None:
         limit.apply()
         try:

@@ -38,10 +38,7 @@ def probed(tmp_path, monkeypatch):
     monkeypatch.setattr(threads, "cores", lambda: 4)
     program = tmp_path / "probe.py"
     program.write_text(PROBE.format(root=str(Path(worker.__file__).parents[1])), "utf-8")
-    start = process.subprocess.Popen
-    monkeypatch.setattr(
-        process.subprocess, "Popen", lambda command, **given: start([command[0], str(program)], **given)
-    )
+    monkeypatch.setattr(process, "PROGRAM", (str(program),))
     jobs = Jobs(Store(tmp_path / "store"), workers=2)
     yield jobs
     jobs.close()

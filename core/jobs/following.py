@@ -58,9 +58,10 @@ def follow(worker: Worker, task: Task, now: Callable[[], Job], update: Callable[
         elif isinstance(message, Closed):
             return _death(worker, message, memory, now())
         elif message == STOPPING:
-            worker.log.note("Stopping, and keeping what there is.")
-            update(stopping="keeping")
             until = time.monotonic() + KEEP_SECONDS
+            worker.log.note("Stopping, and keeping what there is.")
+            if now().stopping:  # else a signal told it to
+                update(stopping="keeping")
         elif message == CANCEL and now().stopping == "asked":  # one left of the job before is not for this one
             until = time.monotonic() + ANSWER_SECONDS
 

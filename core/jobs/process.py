@@ -18,6 +18,7 @@ from core.errors import JobError
 from core.jobs.job import Log
 from core.worker import CANCEL, receive, send
 
+PROGRAM = ("-m", "core.worker")
 END_SECONDS = 2.0  # for a process whose pipes are closed to be gone
 MOST_BYTES = 4096  # read of its standard error at a time
 
@@ -130,7 +131,7 @@ def _spawn() -> subprocess.Popen[bytes]:
     root = str(Path(__file__).parents[2])
     path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.Popen(
-        [sys.executable, "-m", "core.worker"],
+        [sys.executable, *PROGRAM],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
