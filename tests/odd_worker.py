@@ -31,7 +31,7 @@ def _slow(callback):
     """Answers when it is to stop, and then takes its time."""
     try:
         while True:
-            callback(Progress("Slow", 0, 0))
+            callback(Progress("Slow", 1, 4))
             time.sleep(0.01)
     except Cancelled:
         time.sleep(1)

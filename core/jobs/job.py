@@ -26,7 +26,7 @@ class Job:
     ----------
     upto : the last stage it makes or the analysis it is for.
     trains : whether it may train a model, which one job does at a time.
-    origin : what the one who asked for it gave along, to find it again by.
+    origin : what the one who asked for it gave along by name, to find it again by.
     progress, preview : its newest report and intermediate result; they stay when it ends.
     stopping : "asked" once it was to stop, "keeping" while it keeps what it has.
     submitted, started, ended : on the clock of `time.monotonic`, as the other clock may be set.
@@ -38,7 +38,7 @@ class Job:
     upto: StageName | AnalysisConfig
     state: JobState = "waiting"
     trains: bool = False
-    origin: object = None
+    origin: Mapping[str, object] = field(default_factory=dict)
     progress: Progress | None = None
     preview: Mapping[str, object] | None = None
     error: str | None = None

@@ -8,6 +8,7 @@ of its job; the next job gets a new worker, and no job is started again unless i
 
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -45,7 +46,11 @@ class Jobs:
         self._closing = False
 
     def start(
-        self, plan: Plan, upto: StageName | AnalysisConfig, origin: object = None, trained: bool = False
+        self,
+        plan: Plan,
+        upto: StageName | AnalysisConfig,
+        origin: Mapping[str, object] | None = None,
+        trained: bool = False,
     ) -> Job:
         """Start a job, or return the one that already waits or runs for the same plan and stage or analysis.
 
@@ -58,7 +63,7 @@ class Jobs:
         ------
         JobError : as many jobs wait as may, or all are being stopped.
         """
-        job = Job(job_id(plan, upto), plan, upto, trains=not trained and may_train(plan, upto), origin=origin)
+        job = Job(job_id(plan, upto), plan, upto, trains=not trained and may_train(plan, upto), origin=origin or {})
         with self._changed:
             known = self._jobs.get(job.id)
             if known is not None and known.active:
@@ -74,9 +79,11 @@ class Jobs:
             self._changed.notify_all()
         return job
 
-    def refuse(self, plan: Plan, upto: StageName | AnalysisConfig, why: str, origin: object = None) -> Job:
+    def refuse(
+        self, plan: Plan, upto: StageName | AnalysisConfig, why: str, origin: Mapping[str, object] | None = None
+    ) -> Job:
         """Remember a job that was not taken on as one that failed, so that whoever asks for it reads why."""
-        job = Job(job_id(plan, upto), plan, upto, "failed", origin=origin, error=why, ended=time.monotonic())
+        job = Job(job_id(plan, upto), plan, upto, "failed", origin=origin or {}, error=why, ended=time.monotonic())
         with self._changed:
             known = self._jobs.get(job.id)
             if known is not None and known.active:
@@ -212,9 +219,9 @@ class Jobs:
                 if worker is not None:
                     worker.end()
                 worker = Worker(log)
-        except OSError as error:
+        except OSError as problem:
             with self._changed:
-                why = f"The worker process cannot be started: {error.strerror or error}."
+                why = f"The worker process cannot be started: {problem.strerror or problem}."
                 self._end(job.id, "failed", why, f"Failed. {why}")
             return None
         worker.log = log
@@ -228,9 +235,9 @@ class Jobs:
         with self._changed:
             del self._running[job.id]
             self._share_cores()
-            why = self._counted(job.id, outcome)
-            what = {"done": "Done.", "cancelled": "Stopped."}.get(outcome.state, f"Failed. {why}")
-            self._end(job.id, outcome.state, why, what)
+            error = self._counted(job.id, outcome)
+            what = {"done": "Done.", "cancelled": "Stopped."}.get(outcome.state, f"Failed. {error}")
+            self._end(job.id, outcome.state, error, what)
         return worker
 
     def _update(self, name: str, **changes: Any) -> None:
