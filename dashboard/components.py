@@ -29,7 +29,9 @@ _STYLE = """<style>
 .ee-reasons { font-size: 14px; line-height: 1.4; margin: 0; padding-left: 18px; }
 .ee-mix { display: flex; height: 10px; border-radius: 3px; overflow: hidden; background: rgba(128, 128, 128, 0.25); }
 .ee-gallery figcaption { overflow-wrap: anywhere; padding-top: 2px; }
-.st-key-jobs-sign { position: fixed; top: 0; right: 4.5rem; height: 3.75rem; width: auto; z-index: 999991; justify-content: center; }
+.st-key-jobs-sign {
+  position: fixed; top: 0; right: 4.5rem; height: 3.75rem; width: auto; z-index: 999991; justify-content: center;
+}
 @media (min-width: 1800px) {
   .st-key-workbench { display: grid; grid-template-columns: minmax(0, 8fr) minmax(0, 5fr); gap: 1.5rem; align-items: start; }
   .st-key-panels { max-height: calc(100vh - 150px); min-height: 480px; overflow-y: auto; padding: 2px 6px; }

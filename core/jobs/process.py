@@ -83,7 +83,8 @@ class Worker:
         self.inbox.put(CANCEL)
 
     def kill(self) -> None:
-        """End the process at once."""
+        """End the process at once; it cannot be used again."""
+        self.closed = True
         self._process.kill()
 
     def end(self) -> int:

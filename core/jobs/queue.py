@@ -196,6 +196,9 @@ class Jobs:
         try:
             while (job := self._next()) is not None:
                 worker = self._serve(job, worker)
+                if worker is not None and not worker.usable:  # tidied up once its job has ended for all to see
+                    worker.end()
+                    worker = None
         finally:
             with self._changed:
                 self._lanes.remove(threading.current_thread())
@@ -215,7 +218,7 @@ class Jobs:
                 self._end(job.id, "cancelled", None, "Stopped.")
             return worker
         try:
-            if worker is None or not worker.usable:
+            if worker is None or not worker.usable:  # it may have been killed while it had nothing to do
                 if worker is not None:
                     worker.end()
                 worker = Worker(log)

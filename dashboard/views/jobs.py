@@ -34,6 +34,7 @@ def _list(active: bool) -> None:
     if not jobs:
         st.info(EMPTY, icon=":material/work_history:")
         return
+    st.caption("What this server does and did since it was started. Every tab sees the same list.")
     groups = {state: [job for job in jobs if job.state == state] for state in ("running", "waiting")}
     for name, found in groups.items():
         if found:
