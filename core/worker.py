@@ -163,7 +163,7 @@ def execute(task: Task, report: Report, stop: Stop) -> Done:
     store = pipeline.open_store(task.root)
     store.adopt(task.unsaved, None)
     state: Literal["done", "cancelled", "failed"] = "done"
-    error = None
+    error: str | None = None
     try:
         if isinstance(task.upto, AnalysisConfig):
             analyses.analyse(store, task.plan, task.upto, report)
@@ -207,9 +207,8 @@ def listen(pipe: IO[bytes], tasks: queue.SimpleQueue[Task | None], stop: Stop, l
                 limit.wanted = message
             else:
                 stop.asked.set()
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, 2)  # nobody reads what a library prints from now on, and that must not stop it
-    os.dup2(nothing, 1)
+    for stream in (1, 2):  # nobody reads what a library prints from now on, and that must not stop it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     stop.leave()
     tasks.put(None)
 

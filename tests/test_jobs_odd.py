@@ -16,8 +16,8 @@ from core.config import AutoencoderConfig
 from core.errors import JobError
 from core.images import ArraySource
 from core.jobs import Jobs, causes, following, process
+from core.jobs.causes import OFTEN
 from core.jobs.job import LINE_LETTERS, LOG_LINES, Line
-from core.jobs.queue import OFTEN
 from core.plans import Plan, TrainSpec
 from core.store import Store
 

@@ -16,6 +16,8 @@ from core.jobs.job import Line
 NEARLY = 0.8  # of the memory that there is: a process this large was most likely killed for lack of it
 FEWER = "choose fewer images or a smaller model"
 FAULTS = (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL)
+OFTEN = 3  # deaths of a job after which its message says that it has died before
+REMEMBERED = 50  # jobs whose deaths are counted
 _ERROR = re.compile(r"^(?:\w+\.)*(\w*(?:Error|Exception|Exit|Interrupt|Iteration))(?::\s*(.*))?$")
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -27,6 +29,21 @@ class Memory:
     kills: int
     used: int = 0
     limit: int = 0
+
+
+class Deaths:
+    """How often jobs have ended with their worker; a job that is forgotten and started again is the same one."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+
+    def counted(self, name: str, error: str | None) -> str:
+        """Count one more of a job, and return its error, with a word on the others if it dies often."""
+        count = self._counts[name] = self._counts.pop(name, 0) + 1
+        for old in list(self._counts)[:-REMEMBERED]:
+            del self._counts[old]
+        more = f" It has ended like this {count} times: change its settings before you try again."
+        return f"{error}{more if count >= OFTEN else ''}"
 
 
 def look(pid: int) -> Memory:

@@ -15,7 +15,8 @@ from typing import Any
 
 from core.config import AnalysisConfig
 from core.errors import JobError
-from core.jobs.following import Outcome, follow
+from core.jobs.causes import Deaths
+from core.jobs.following import follow
 from core.jobs.job import Job, JobState, Line, Log, job_id, may_train
 from core.jobs.process import Worker
 from core.plans import Plan, StageName
@@ -27,7 +28,6 @@ WORKERS = 2  # one can train while the other makes maps
 MOST_WAITING = 32
 REMEMBERED = 50  # ended jobs whose outcome can still be asked for
 CLOSE_SECONDS = 10.0  # for running jobs to keep what they have when the program ends
-OFTEN = 3  # deaths of a job after which its message says that it has died before
 
 
 class Jobs:
@@ -39,7 +39,7 @@ class Jobs:
         self._most = most_waiting
         self._jobs: dict[str, Job] = {}
         self._logs: dict[str, Log] = {}
-        self._deaths: dict[str, int] = {}
+        self._deaths = Deaths()
         self._running: dict[str, Worker] = {}
         self._lanes: list[threading.Thread] = []
         self._changed = threading.Condition()  # its lock is that of everything above
@@ -238,7 +238,7 @@ class Jobs:
         with self._changed:
             del self._running[job.id]
             self._share_cores()
-            error = self._counted(job.id, outcome)
+            error = self._deaths.counted(job.id, outcome.error) if outcome.died else outcome.error
             what = {"done": "Done.", "cancelled": "Stopped."}.get(outcome.state, f"Failed. {error}")
             self._end(job.id, outcome.state, error, what)
         return worker
@@ -246,15 +246,3 @@ class Jobs:
     def _update(self, name: str, **changes: Any) -> None:
         with self._changed:
             self._jobs[name] = replace(self._jobs[name], **changes)
-
-    def _counted(self, name: str, outcome: Outcome) -> str | None:
-        """Return a job's error, with a word on how often it has killed its worker; the lock is held."""
-        if not outcome.died:
-            self._deaths.pop(name, None)
-            return outcome.error
-        count = self._deaths[name] = self._deaths.pop(name, 0) + 1
-        for old in list(self._deaths)[:-REMEMBERED]:
-            del self._deaths[old]
-        if count < OFTEN:
-            return outcome.error
-        return f"{outcome.error} It has ended like this {count} times: change its settings before you try again."
