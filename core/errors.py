@@ -10,7 +10,7 @@
     ├── StoreError       a store that cannot be opened
     ├── ExportError      a file that cannot be written
     ├── ReviewError      a review's decisions that cannot be kept or read
-    └── JobError         a worker process that ended without a result
+    └── JobError         a job that is not taken on, or whose worker cannot be understood
 """
 
 
@@ -47,4 +47,4 @@ class ReviewError(ExplorerError):
 
 
 class JobError(ExplorerError):
-    """A worker process that ended without a result."""
+    """A job that is not taken on, or whose worker cannot be understood."""

@@ -41,6 +41,12 @@ class Progress:
         """Share of the work that is done, in [0, 1]."""
         return min(1.0, self.done / self.total) if self.total else 0.0
 
+    @property
+    def counted(self) -> str:
+        """What is done of how much, for people: "320 of 800 batches"."""
+        units = f"{self.unit}es" if self.unit.endswith("ch") else f"{self.unit}s"
+        return f"{self.done:,} of {self.total:,} {units}" if self.total else f"{self.done:,} {units}"
+
 
 Callback = Callable[[Progress], None]
 

@@ -67,7 +67,7 @@ def value_of(shown: Results, config: AnalysisConfig, button: str | None = None) 
     elif job is not None and job.state != "done":
         components.job_ended(job)
     elif job is None and button is None:
-        components.watch(server.jobs().start(_plan(shown), config))
+        components.watch(server.start(_plan(shown), config))
     else:  # not asked for yet; or made, but of a map that was still forming, or dropped from the store since
         _offer(shown, config, button or "Make it again", there.seconds)
     return None
@@ -87,7 +87,7 @@ def _offer(shown: Results, config: AnalysisConfig, button: str, seconds: float) 
 
 
 def _start(shown: Results, config: AnalysisConfig) -> None:
-    server.jobs().start(_plan(shown), config)
+    server.start(_plan(shown), config)
 
 
 def _plan(shown: Results) -> Plan:

@@ -10,8 +10,8 @@ if (ROOT := str(Path(__file__).parents[1])) not in sys.path:
     sys.path.insert(0, ROOT)
 
 from core.errors import ExplorerError
-from dashboard import components, sessions, state, welcome
-from dashboard.views import classify, compare, explore, train
+from dashboard import busy, components, sessions, state, welcome
+from dashboard.views import classify, compare, explore, jobs, train
 
 st.set_page_config("Embedding Explorer", Path(__file__).with_name("icon.png"), layout="wide")
 components.page_style()
@@ -24,6 +24,7 @@ PAGES = {
     "train": st.Page(train.show, title="Train", icon=":material/model_training:", url_path="train"),
     "classify": st.Page(classify.show, title="Classify", icon=":material/category:", url_path="classify"),
     "compare": st.Page(compare.show, title="Compare", icon=":material/compare_arrows:", url_path="compare"),
+    "jobs": st.Page(jobs.show, title="Jobs", icon=":material/work_history:", url_path="jobs"),
 }
 state.remember_pages(**PAGES)
 page = st.navigation(list(PAGES.values()), position="top")
@@ -32,4 +33,5 @@ try:
     page.run()
 except ExplorerError as error:
     components.problem(error)
+busy.sign()
 sessions.write_address()

@@ -76,7 +76,7 @@ def found(chosen: tuple[tuple[Plan, str], ...], shown: Results) -> list[Other]:
                 and look.seconds <= results.LIVE_SECONDS
                 and server.job_for(plan, look.missing) is None
             ):
-                server.jobs().start(plan, look.missing)
+                server.start(plan, look.missing)
             continue
         projection = some(look.results.projection)
         value = replace(projection.value, coordinates=aligned(main, projection.value.coordinates))
@@ -209,5 +209,5 @@ def _missing(plan: Plan) -> None:
     elif job is not None and job.state in ("failed", "cancelled"):
         components.job_ended(job)
     elif st.button(f"Make it (about {components.duration(look.seconds)})", key=f"make.{plan!r:.200}"):
-        server.jobs().start(plan, look.missing)
+        server.start(plan, look.missing)
         st.rerun()

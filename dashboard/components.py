@@ -13,7 +13,8 @@ from streamlit.delta_generator import DeltaGenerator
 from core.errors import ExplorerError
 from core.jobs import Job
 from core.quality import EXPLANATIONS, TITLES, Scores, text
-from dashboard import server, state
+from dashboard import job_words, server, state
+from dashboard.job_words import duration as duration  # pages have it from here
 
 POLL_SECONDS = 0.5
 _STYLE = """<style>
@@ -28,6 +29,9 @@ _STYLE = """<style>
 .ee-reasons { font-size: 14px; line-height: 1.4; margin: 0; padding-left: 18px; }
 .ee-mix { display: flex; height: 10px; border-radius: 3px; overflow: hidden; background: rgba(128, 128, 128, 0.25); }
 .ee-gallery figcaption { overflow-wrap: anywhere; padding-top: 2px; }
+.st-key-jobs-sign {
+  position: fixed; top: 0; right: 4.5rem; height: 3.75rem; width: auto; z-index: 999991; justify-content: center;
+}
 @media (min-width: 1800px) {
   .st-key-workbench { display: grid; grid-template-columns: minmax(0, 8fr) minmax(0, 5fr); gap: 1.5rem; align-items: start; }
   .st-key-panels { max-height: calc(100vh - 150px); min-height: 480px; overflow-y: auto; padding: 2px 6px; }
@@ -79,30 +83,19 @@ def plain(text: str) -> str:
     return "".join(f"\\{letter}" if letter in "\\`*_{}[]()<>#+-!|$~:" else letter for letter in text)
 
 
-def duration(seconds: float) -> str:
-    """Write a time for people: "3 s", "2 min", "1 h 20 min"."""
-    if seconds < 59.5:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+def printable(text: str) -> str:
+    """Return a text whose control characters are shown, and that is read from left to right whatever names it holds."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else repr(letter)[1:-1] for letter in text)
 
 
 def job_progress(job: Job) -> None:
     """Show how far a job is, the time left, and a button that stops it."""
-    progress = job.progress
-    if job.state == "waiting":
-        text, fraction = "Waiting for another job to end…", 0.0
-    elif progress is None:
-        text, fraction = "Starting…", 0.0
-    else:
-        units = f"{progress.unit}es" if progress.unit.endswith("ch") else f"{progress.unit}s"
-        text = f"{progress.stage}: {progress.done:,} of {progress.total:,} {units}"
-        fraction = progress.fraction
-        if progress.seconds_left is not None and progress.done < progress.total:
-            text += f" – about {duration(progress.seconds_left)} left"
     bar, button = st.columns([8, 1], vertical_alignment="bottom")
-    bar.progress(fraction, text=plain(text))
-    if button.button("Stop", key=f"stop.{job.id}", icon=":material/stop_circle:", width="stretch"):
+    bar.progress(0.0 if job.progress is None else job.progress.fraction, text=plain(job_words.progress(job)))
+    if button.button(
+        "Stop", key=f"stop.{job.id}", icon=":material/stop_circle:", width="stretch", disabled=bool(job.stopping)
+    ):
+        state.mark("stopped", job.run)
         server.jobs().cancel(job.id)
 
 
@@ -112,7 +105,8 @@ def job_ended(job: Job, again: str = "Try again") -> None:
     if job.state == "failed":
         text.error(plain(job.error or "The job failed."), icon=":material/error:")
     else:
-        text.info("Stopped before it was complete.", icon=":material/stop_circle:")
+        where = "" if state.marked("stopped", job.run) else ", in another tab"
+        text.info(f"Stopped before it was complete{where}.", icon=":material/stop_circle:")
     if button.button(again, key=f"again.{job.id}", width="stretch"):
         server.jobs().forget(job.id)
         st.rerun()

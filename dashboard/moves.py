@@ -47,7 +47,7 @@ def caption(shown: Results) -> None:
             state.change(SETTING, "")
             anew = replace(plan, start=None)
             if results.look(anew).missing == "projection":
-                server.jobs().start(anew, "projection")
+                server.start(anew, "projection")
             st.rerun()
 
 

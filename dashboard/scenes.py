@@ -69,7 +69,7 @@ def _make(plan: Plan, upto: StageName) -> None:
     if job is not None and job.state in ("failed", "cancelled"):
         components.job_ended(job)
     else:
-        components.watch(server.jobs().start(plan, upto))
+        components.watch(server.start(plan, upto))
 
 
 def _complete(plan: Plan) -> Results | None:
@@ -87,7 +87,7 @@ def job_of(scene: Scene) -> Job | None:
     job = server.job_for(scene.plan, scene.missing)
     limit = {"projection": results.LIVE_SECONDS, "clustering": results.ASK_SECONDS}.get(scene.missing, math.inf)
     if job is None and scene.seconds <= limit:
-        return server.jobs().start(scene.plan, scene.missing)
+        return server.start(scene.plan, scene.missing)
     return job
 
 
@@ -112,7 +112,7 @@ def pending(scene: Scene, job: Job | None) -> Results:
             icon=":material/hourglass_empty:",
         )
         if button.button("Run", type="primary", icon=":material/play_arrow:", width="stretch", key="run"):
-            server.jobs().start(scene.plan, scene.missing or "projection")
+            server.start(scene.plan, scene.missing or "projection")
             st.rerun()
         return scene.shown
     if job.state == "done" or _left(scene, job) != scene.unfinished:
@@ -141,7 +141,9 @@ def with_left(scene: Scene, job: Job | None) -> Scene:
 def _left(scene: Scene, job: Job) -> bool:
     """Say whether the job of a map was stopped and left one that was not dismissed."""
     made = scene.missing == "projection" and scene.shown.projection is not None and job.state == "cancelled"
-    return made and bool({"coordinates", "sample"} & set(job.preview or {})) and not state.dismissed(_run(job))
+    return (
+        made and bool({"coordinates", "sample"} & set(job.preview or {})) and not state.marked("dismissed", job.run)
+    )
 
 
 def formed(scene: Scene, job: Job | None) -> np.ndarray | None:
@@ -150,11 +152,6 @@ def formed(scene: Scene, job: Job | None) -> np.ndarray | None:
         return None
     rows: Any = (job.preview or {}).get("rows")
     return rows
-
-
-def _run(job: Job) -> str:
-    """Name one run of a job; started again it has the same id."""
-    return f"{job.id} {job.submitted}"
 
 
 def _forming(shown: Results, job: Job, word: str) -> Results:
@@ -169,7 +166,7 @@ def _forming(shown: Results, job: Job, word: str) -> Results:
         return shown
     divergence = None if job.progress is None else job.progress.metrics.get("kl_divergence")
     value = Projection(np.asarray(coordinates), kl_divergence=divergence)
-    projection = replace(shown.projection, value=value, key=f"{word} {_run(job)}", found=False)
+    projection = replace(shown.projection, value=value, key=f"{word} {job.run}", found=False)
     return replace(shown, projection=projection)
 
 
@@ -188,8 +185,8 @@ def _stopped(scene: Scene, job: Job) -> None:
         "Begin again", key=f"again.{job.id}", width="stretch",
         help="Makes the whole map from its settings: what was stopped cannot be taken up.",
     ):  # fmt: skip
-        server.jobs().start(scene.plan, "projection")
+        server.start(scene.plan, "projection")
         st.rerun()
     if back.button("Dismiss", key=f"dismiss.{job.id}", width="stretch", help="Back to the map shown before."):
-        state.dismiss(_run(job))
+        state.mark("dismissed", job.run)
         st.rerun()

@@ -32,11 +32,11 @@ def page(name="explore"):
     def script(name):
         from core.errors import ExplorerError
         from dashboard import components, state
-        from dashboard.views import classify, compare, explore, train
+        from dashboard.views import classify, compare, explore, jobs, train
 
         state.keep_settings()
         try:
-            views = {"explore": explore, "train": train, "compare": compare, "classify": classify}
+            views = {"explore": explore, "train": train, "compare": compare, "classify": classify, "jobs": jobs}
             views[name].show()
         except ExplorerError as error:
             components.problem(error)

@@ -7,9 +7,8 @@ import made_up
 import numpy as np
 import pytest
 
-from core import jobs as jobs_module
 from core import threads, worker
-from core.jobs import Jobs
+from core.jobs import Jobs, process
 from core.store import Store
 
 PATIENCE = 120  # seconds until a test gives up; a worker imports torch first
@@ -39,10 +38,7 @@ def probed(tmp_path, monkeypatch):
     monkeypatch.setattr(threads, "cores", lambda: 4)
     program = tmp_path / "probe.py"
     program.write_text(PROBE.format(root=str(Path(worker.__file__).parents[1])), "utf-8")
-    start = jobs_module.subprocess.Popen
-    monkeypatch.setattr(
-        jobs_module.subprocess, "Popen", lambda command, **given: start([command[0], str(program)], **given)
-    )
+    monkeypatch.setattr(process, "PROGRAM", (str(program),))
     jobs = Jobs(Store(tmp_path / "store"), workers=2)
     yield jobs
     jobs.close()
@@ -60,7 +56,7 @@ def test_two_workers_share_the_cores_while_both_run(probed, tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((4, 8, 8), np.uint8))
     first = probed.start(made_up.plan(tmp_path / "x.npy"), "model")
     _told(probed, first, 4)
-    second = probed.start(made_up.plan(tmp_path / "x.npy", seed=1), "model")
+    second = probed.start(made_up.plan(tmp_path / "x.npy", seed=1), "projection", trained=True)
     for job in (first, second):
         _told(probed, job, 2)
     probed.cancel(first.id)

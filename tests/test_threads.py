@@ -3,9 +3,11 @@
 import threadpoolctl
 import torch
 
-from core import jobs as jobs_module
 from core import threads
 from core.jobs import Jobs
+from core.jobs import queue as job_queue
+from core.jobs.job import Log
+from core.jobs.process import Worker
 from core.store import Store
 
 
@@ -48,25 +50,29 @@ def test_a_thread_may_start_as_many_as_its_limit_leaves_it(monkeypatch):
         torch.set_num_threads(before)
 
 
+class Told:
+    """Stands for a worker, and notes what it is told."""
+
+    def __init__(self):
+        self.messages = []
+
+    def tell(self, message):
+        self.messages.append(message)
+
+
 def test_running_workers_are_told_of_their_share_when_one_comes_or_goes(tmp_path, monkeypatch):
-    sent = []
-    monkeypatch.setattr(jobs_module, "share", lambda running: 8 // running)
-    monkeypatch.setattr(jobs_module, "send", lambda pipe, message: sent.append((pipe, message)))
-    monkeypatch.setattr(jobs_module, "_pipes", lambda process: (process, None))
-    jobs = Jobs(Store(tmp_path))
-    jobs._running = {"a": "first", "b": "second"}
+    monkeypatch.setattr(job_queue, "share", lambda running: 8 // running)
+    jobs, first, second = Jobs(Store(tmp_path)), Told(), Told()
+    jobs._running = {"a": first, "b": second}
     jobs._share_cores()
     del jobs._running["a"]
     jobs._share_cores()
-    assert sent == [("first", 4), ("second", 4), ("second", 8)]
+    assert (first.messages, second.messages) == ([4], [4, 8])
 
 
-def test_a_worker_that_has_died_takes_no_share(tmp_path, monkeypatch):
-    def closed(pipe, message):
-        raise BrokenPipeError
-
-    monkeypatch.setattr(jobs_module, "send", closed)
-    monkeypatch.setattr(jobs_module, "_pipes", lambda process: (process, None))
-    jobs = Jobs(Store(tmp_path))
-    jobs._running = {"a": "gone"}
+def test_a_worker_that_has_died_takes_no_share(tmp_path):
+    jobs, gone = Jobs(Store(tmp_path)), Worker(Log())
+    gone.kill()
+    assert gone.end() == -9
+    jobs._running = {"a": gone}
     jobs._share_cores()

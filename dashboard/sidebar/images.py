@@ -66,7 +66,7 @@ def _read(source: Source) -> Staged[ImageSet] | None:
         if job is not None and job.state in ("failed", "cancelled"):
             components.job_ended(job)
         else:
-            components.watch(server.jobs().start(Plan(source), "images"))
+            components.watch(server.start(Plan(source), "images"))
     return read
 
 

@@ -109,14 +109,14 @@ def asked_before(place: str, perplexity: float) -> float | None:
     return before[1] if before is not None and before[0] == place else None
 
 
-def dismiss(job: str) -> None:
-    """Note that what a stopped job left is not to be shown."""
-    st.session_state.setdefault("dismissed", set()).add(job)
+def mark(what: str, run: str) -> None:
+    """Note something of a run of a job, for this session: that it was stopped or seen here, that it was dismissed."""
+    st.session_state.setdefault(f"marked {what}", set()).add(run)
 
 
-def dismissed(job: str) -> bool:
-    """Say whether what a stopped job left is not to be shown."""
-    return job in st.session_state.get("dismissed", ())
+def marked(what: str, run: str) -> bool:
+    """Say whether something was noted of a run of a job in this session."""
+    return run in st.session_state.get(f"marked {what}", ())
 
 
 def awaited(key: str, found: bool) -> bool:

@@ -82,7 +82,7 @@ def _classified(source: Source, read: Staged[ImageSet], ref: TrainedClassifier, 
             f"**{len(read.value):,} images** are not classified yet. A run that is stopped goes on where it was."
         )
         if st.button("Classify", type="primary", icon=":material/play_arrow:", key="classify"):
-            server.jobs().start(plan, "latents")
+            server.start(plan, "latents")
             st.rerun()
         return
     encoded = results.latents_of(plan, model, read)

@@ -67,7 +67,7 @@ def _learn(plan: Plan) -> None:
         return
     job = server.job_for(plan, "model")
     if job is None or job.state == "done":
-        job = server.jobs().start(plan, "model")
+        job = server.start(plan, "model")
     earlier = state.training_of_recipe(job.id)
     if earlier is not None and earlier != job.id:
         server.jobs().cancel(earlier)

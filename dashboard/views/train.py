@@ -140,7 +140,7 @@ def _training(source: Source, found: ImageSet, spec: TrainSpec) -> None:
     if right.button(
         "Train", type="primary", icon=":material/play_arrow:", disabled=active, width="stretch", key="start"
     ):
-        job = server.jobs().start(plan, "model")
+        job = server.start(plan, "model")
         st.rerun()
     if job is None:
         st.caption("Nothing is being trained. Choose the settings in the sidebar and press Train.")
