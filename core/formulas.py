@@ -32,7 +32,7 @@ def shielded_table(frame: pd.DataFrame) -> pd.DataFrame:
     safe = frame.copy()
     for name in frame.columns:
         if not pd.api.types.is_numeric_dtype(frame[name]):
-            safe[name] = _values(frame[name])
+            safe[name] = pd.Series(_values(frame[name]), frame.index, dtype=object)
     safe.columns = [shielded(str(name)) for name in frame.columns]
     return safe
 

@@ -10,6 +10,7 @@ from core.errors import DataError
 from core.imageset import ImageSet, Skipped, image_set, subset
 from core.progress import Callback, Progress, ignore
 from core.readers.arrays import pixels, read_arrays
+from core.readers.files import EXTENSIONS as PICTURE_ENDINGS
 from core.readers.files import list_pictures
 from core.readers.folders import read_folder
 from core.readers.labels import labelled
@@ -34,6 +35,7 @@ from core.readers.sources import (
 from core.readers.torchvision_sets import folder_of, read_torchvision
 
 __all__ = [
+    "PICTURE_ENDINGS",
     "SAMPLES",
     "ArraySource",
     "FolderSource",

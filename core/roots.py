@@ -6,7 +6,7 @@ belongs to is the dashboard's to know.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -42,13 +42,32 @@ def add(folders: Iterable[str]) -> None:
     ------
     ConfigError : a folder's name holds what parts the folders in `EXPLORER_ROOTS`.
     """
-    every = dict.fromkeys((*(given() or ()), *(str(Path(folder).expanduser().absolute()) for folder in folders)))
+    named = [str(Path(folder).expanduser().absolute()) for folder in folders]
+    every = list(dict.fromkeys([*(given() or ()), *named]))
     for folder in every:
         if os.pathsep in folder:
             raise ConfigError(
                 f"The folder {folder!r} cannot be one to open: its name holds {os.pathsep!r}; use a link to it."
             )
     os.environ[VARIABLE] = os.pathsep.join(every)
+
+
+def close() -> None:
+    """Let no folder be opened: only samples and uploads."""
+    os.environ[VARIABLE] = ""
+
+
+def flags(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Part arguments into the folders that `--root DIR` or `--root=DIR` name, and the others."""
+    named, rest, following = [], [], iter(arguments)
+    for part in following:
+        if part == "--root":
+            named += [folder for folder in (next(following, None),) if folder is not None]
+        elif part.startswith("--root="):
+            named.append(part.removeprefix("--root="))
+        else:
+            rest.append(part)
+    return named, rest
 
 
 def uploads() -> Path:
@@ -68,7 +87,7 @@ def holds(folder: str | Path, path: str | Path) -> bool:
 def allows(path: str | Path) -> bool:
     """Say whether a path may be opened."""
     folders = given()
-    return folders is None or any(holds(folder, path) for folder in (*folders, uploads()))
+    return folders is None or any(holds(folder, path) for folder in [*folders, str(uploads())])
 
 
 def check(path: str | Path) -> None:
@@ -113,8 +132,8 @@ def inside(folder: str, endings: tuple[str, ...]) -> Inside:
             folders.append(entry.path)
         elif entry.name.lower().endswith(endings):
             files.append(entry.path)
-    kept = sorted(folders)[:MOST_LISTED], sorted(files)[:MOST_LISTED]
-    return Inside(*map(tuple, kept), len(seen) > MOST_SEEN or sum(map(len, kept)) < len(folders) + len(files))
+    more = len(seen) > MOST_SEEN or max(len(folders), len(files)) > MOST_LISTED
+    return Inside(tuple(sorted(folders)[:MOST_LISTED]), tuple(sorted(files)[:MOST_LISTED]), more)
 
 
 def _visible(entries: list[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:

@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from core import compare, runs
-from dashboard import server
+from dashboard import server, spreadsheet
 
 
 def show() -> None:
@@ -42,7 +42,9 @@ def show() -> None:
         column_config={title: st.column_config.Column(help=text) for title, text in compare.explained().items()},
     )
     left, right, drop, _ = st.columns([1, 1, 1, 3])
-    left.download_button("CSV", compare.csv(frame), "comparison.csv", "text/csv", on_click="ignore", width="stretch")
+    left.download_button(
+        "CSV", spreadsheet.csv(lambda: frame), "comparison.csv", "text/csv", on_click="ignore", width="stretch"
+    )
     right.download_button(
         "HTML", compare.html(frame), "comparison.html", "text/html", on_click="ignore", width="stretch"
     )
