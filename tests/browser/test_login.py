@@ -9,9 +9,6 @@ import pytest
 
 from core.store import Store
 from tests.browser.helpers import DRAWN, FLAGS, chromium, new_page, panel, served
-
-pytest.importorskip("authlib", reason="needs the extra `auth`")
-
 from tests.browser.oidc import provider
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]

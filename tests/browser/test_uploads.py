@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from core.store import Store
-from tests.browser.helpers import browser_page, choose, chromium, served, settle
+from tests.browser.helpers import FLAGS, browser_page, choose, chromium, new_page, served, settle
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -86,6 +86,20 @@ def test_uploads_are_images_of_one_session_and_go_with_it(lent):
         bring(page, ("large.npy", bytes(1_100_000)))
         page.get_by_text("File must be 1.0MB or smaller").or_(page.get_by_text("1MB or smaller")).first.wait_for()
     wait_for(lambda: kept(folder) == [])
+
+
+def test_a_page_of_others_that_leads_its_name_here_finds_nothing(lent):
+    from playwright.sync_api import sync_playwright
+
+    port = lent[0].rpartition(":")[2]
+    flags = [*FLAGS.split(), "--host-resolver-rules=MAP evil.example 127.0.0.1"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), chromium_sandbox=False, args=flags)
+        page = new_page(browser)
+        page.goto(f"http://evil.example:{port}")
+        page.get_by_text("listens for this computer alone and was asked for as 'evil.example'").wait_for()
+        assert page.locator('[data-testid="stSidebar"]').count() == 0
+        browser.close()
 
 
 def test_only_what_the_roots_hold_is_listed_and_opened(lent):
