@@ -18,6 +18,7 @@ VARIABLE = "EXPLORER_ROOTS"
 UPLOADS = "EMBEDDING_EXPLORER_UPLOADS"
 MOST_SEEN = 20_000  # entries of a folder that are looked at
 MOST_LISTED = 500
+HOW = f"whoever starts the program names no folder with --root or {VARIABLE}"
 
 
 @dataclass(frozen=True)
@@ -97,18 +98,11 @@ def check(path: str | Path) -> None:
     ------
     DataError : it lies in none of the folders that were given.
     """
-    if not allows(path):
-        raise DataError(f"{_shown(path)!r} cannot be opened here; {told()}")
-
-
-def told() -> str:
-    """Say what can be opened, in words that end a sentence."""
+    if allows(path):
+        return
     folders = given()
-    if folders:
-        return f"only what lies in {', '.join(folders)} can."
-    return (
-        f"only samples and uploads can. Whoever starts the program names further folders with --root or {VARIABLE}."
-    )
+    told = f"only what lies in {', '.join(folders)} can" if folders else f"only samples and uploads can, as {HOW}"
+    raise DataError(f"{_shown(path)!r} cannot be opened here: {told}.")
 
 
 def inside(folder: str, endings: tuple[str, ...]) -> Inside:

@@ -77,10 +77,8 @@ def who() -> None:
     """Say who is logged in, with a way out; nothing where nobody needs to."""
     logged_in = name()
     if logged_in is not None:
-        st.button(
-            "Log out", icon=":material/logout:", on_click=_log_out, key="door.out", width="stretch",
-            help=f"Logged in as {logged_in}, the name that decisions of a review bear.",
-        )  # fmt: skip
+        st.caption(components.plain(f"Logged in as {logged_in}"))
+        st.button("Log out", icon=":material/logout:", on_click=_log_out, key="door.out")
 
 
 def on_network() -> bool:

@@ -15,7 +15,7 @@ from core.images import ArraySource, FolderSource, LabelledSource, TorchvisionSo
 from core.jobs import Jobs
 from core.plans import CheckpointFile, Plan, TrainSpec
 
-REFUSED = "cannot be opened here; only what lies in"
+REFUSED = "cannot be opened here: only what lies in"
 
 
 def pictures_in(folder):
@@ -139,7 +139,9 @@ def test_a_refusal_does_not_say_whether_there_is_anything(places):
 def test_no_folder_and_every_folder(places, monkeypatch):
     _, outside = places
     monkeypatch.setenv(roots.VARIABLE, "")
-    with pytest.raises(DataError, match=r"only samples and uploads can.*--root or EXPLORER_ROOTS"):
+    with pytest.raises(
+        DataError, match=r"only samples and uploads can, as .* no folder with --root or EXPLORER_ROOTS"
+    ):
         opened_by(outside / "pictures")
     monkeypatch.delenv(roots.VARIABLE)
     assert len(opened_by(outside / "pictures")) > 1

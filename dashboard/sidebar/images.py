@@ -118,7 +118,9 @@ def choose() -> Chosen | None:
 def _typed() -> str:
     """Ask for the path of images; where no folder may be opened, say so instead."""
     if roots.given() == ():
-        st.info(components.plain(f"Here {roots.told()}"), icon=":material/lock:")
+        st.info(
+            components.plain(f"Only samples and uploads can be opened here, as {roots.HOW}."), icon=":material/lock:"
+        )
         return ""
     path = st.text_input(
         "Path",

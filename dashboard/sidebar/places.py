@@ -34,11 +34,11 @@ def typed(label: str, name: str, kinds: Sequence[str], **options: Any) -> str:
 
 
 def browse() -> None:
-    """Let a folder or file be chosen from the folders that may be opened, one level at a time; it becomes the path."""
+    """Let a folder or file be found in the folders that may be opened, one level at a time; what is opened becomes the path."""
     folders = roots.given()
     if not folders:
         return
-    here = _folder_of(state.value("path", "").strip())
+    here = _folder_of(str(state.value("browse", "")))
     if here is None:
         options, more = [folder for folder in folders if Path(folder).exists()], False
     else:
@@ -47,9 +47,14 @@ def browse() -> None:
     key = f"browse.{here}"
     st.selectbox(
         "Folders that can be opened" if here is None else f"In {Path(here).name or here}", options, index=None, key=key,
-        format_func=str if here is None else _title, on_change=_go, args=(key, here), placeholder="choose…",
-        help="What is chosen becomes the path, and of a folder this list shows what is in it.",
+        format_func=str if here is None else _title, on_change=_go, args=(key, here), placeholder="look around…",
+        help="A folder that is chosen is looked into, and read only when it is opened; a file is opened at once.",
     )  # fmt: skip
+    if here is not None:
+        st.button(
+            components.plain(f"Open {Path(here).name or here}"), key="browse.open", on_click=state.change, args=("path", here),
+            icon=":material/folder_open:", width="stretch", disabled=state.value("path") == here,
+        )  # fmt: skip
     if more:
         st.caption(f"There is more in this folder than these {len(options) - 1:,}: type its path.")
 
@@ -66,20 +71,19 @@ def _title(path: str) -> str:
 
 
 def _folder_of(path: str) -> str | None:
-    """Return the folder that a path names or lies in, when it may be opened."""
-    if not path or not roots.allows(path):
-        return None
-    place = Path(path)
-    place = place if place.is_dir() else place.parent
-    return str(place) if roots.allows(place) and place.is_dir() else None
+    """Return a folder that is looked into, when it is there and may be opened."""
+    return path if path and roots.allows(path) and Path(path).is_dir() else None
 
 
 def _go(key: str, here: str | None) -> None:
     chosen = state.widget(key)
     if chosen == UP and here is not None:
-        above = Path(here).parent
-        chosen = str(above) if roots.allows(above) else ""
-    state.change("path", chosen or "")
+        above = str(Path(here).parent)
+        state.change("browse", above if roots.allows(above) else "")
+    elif chosen is not None and Path(chosen).is_dir():
+        state.change("browse", chosen)
+    elif chosen is not None:
+        state.change("path", chosen)
 
 
 def uploaded() -> str | None:
