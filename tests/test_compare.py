@@ -165,7 +165,7 @@ def test_a_page_holds_nothing_but_text():
         "caption",
     }
     assert set(page.tags) <= allowed
-    assert {name for name, _ in page.attributes} <= {"lang", "charset", "title"}
+    assert {name for name, _ in page.attributes} <= {"lang", "charset", "title", "http-equiv", "content"}
     assert page.rows[0] == list(frame.columns)
     assert page.rows[1][:2] == [hostile, hostile]
     assert "url(" not in compare.html(frame)
