@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core import classifier, networks
+from core import classifier, networks, roots
 from core.classifier import Predictions
 from core.config import ClassifierConfig, to_json
 from core.errors import CheckpointError, DataError
@@ -42,9 +42,12 @@ def read(config: ClassifierConfig, weights: str, classes: str | None, compared: 
 
     Raises
     ------
-    CheckpointError : the weights cannot be read. DataError : the class names cannot be read.
+    CheckpointError : the weights cannot be read. DataError : the class names cannot be read, or a file may not be opened.
     """
     path = Path(weights).expanduser()
+    roots.check(path)
+    if classes is not None:
+        roots.check(Path(classes).expanduser())
     names = None if classes is None else read_class_names(Path(classes).expanduser())
     try:
         with path.open("rb") as file:

@@ -33,7 +33,9 @@ HIGHER = ("ARI", "NMI", "accuracy", "silhouette", "trustworthiness")
 LOWER = ("error (MSE)",)  # losses are of different kinds, and cannot be compared
 STAGES = ("images", "model", "latents", "reduced", "projection", "clustering", "projection-3d")
 COUNTS = ("parameters", "n", "k")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what begins a formula in a spreadsheet
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"  # no scripts, no requests
+)
 STYLE = """
 :root { color-scheme: light dark; } body { font: 14px system-ui, sans-serif; margin: 2em; }
 table { border-collapse: collapse; } th, td { padding: 4px 10px; text-align: right; border-bottom: 1px solid #8886; }
@@ -146,15 +148,6 @@ def text(frame: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def csv(frame: pd.DataFrame) -> bytes:
-    """Write the table as CSV in UTF-8; a text that a spreadsheet would run as a formula gets an apostrophe in front."""
-    safe = frame.copy()
-    for name in ("run", "recipe"):
-        safe[name] = [f"'{value}" if str(value).startswith(FORMULA) else value for value in frame[name]]
-    safe.columns = [f"'{title}" if title.startswith(FORMULA) else title for title in map(str, frame.columns)]
-    return safe.to_csv(index=False, lineterminator="\n").encode("utf-8")
-
-
 def html(frame: pd.DataFrame) -> str:
     """Write the table as one page that needs nothing else; the best value of each score is bold."""
     cells = _cells(frame, "</b>", "<b>")
@@ -165,7 +158,8 @@ def html(frame: pd.DataFrame) -> str:
         others = "".join(f"<td>{cells[title][i]}</td>" for title in frame.columns if title != "run")
         rows.append(f"<tr><td>{markup.escape(str(name))}</td>{others}</tr>")
     return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Runs compared</title>'
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}"><title>Runs compared</title>'
         f"<style>{STYLE}</style><h1>Runs compared</h1><table><thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table><p>Bold: the best of these runs. Hold the mouse over a column's title "
         "for what it means; s: seconds of a stage.</p></html>\n"

@@ -2,24 +2,22 @@
 
 import csv as csv_format
 import io
-import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from core import tables
 from core.corrections import Review, current_in, names_of
 from core.decisions import KINDS, Choice, Decision
 from core.errors import ConfigError, DataError
+from core.formulas import plain, shielded_table
 from core.metadata import shortened
 from core.plans import Results, some
 from core.review import mapped
 
 LIMIT_BYTES = 200 << 20
 COLUMNS = ("id", "old", "new", "kind", "decided by", "reviewer", "score", "time", "clustering")
-_SHIELDED = re.compile(rf"'*[{re.escape(''.join(tables.FORMULA))}]")
 
 
 def corrections(review: Review) -> pd.DataFrame:
@@ -45,11 +43,7 @@ def csv(frame: pd.DataFrame) -> bytes:
     A text that a spreadsheet would run as a formula gets an apostrophe in front, and so does one that begins with
     apostrophes and then a formula. Texts are quoted, so that a line's end in an id is none of the table.
     """
-    safe = frame.copy()
-    for name in frame.columns:
-        if not pd.api.types.is_numeric_dtype(frame[name]):
-            safe[name] = [f"'{text}" if _SHIELDED.match(str(text)) else text for text in frame[name]]
-    text = safe.to_csv(index=False, lineterminator="\n", quoting=csv_format.QUOTE_NONNUMERIC)
+    text = shielded_table(frame).to_csv(index=False, lineterminator="\n", quoting=csv_format.QUOTE_NONNUMERIC)
     return text.encode("utf-8", "backslashreplace")
 
 
@@ -239,14 +233,9 @@ def _rows(ids: Sequence[str]) -> tuple[dict[str, int], set[str]]:
     return row_of, twice
 
 
-def _plain(text: str) -> str:
-    """Return a text without the apostrophe that `csv` put before a formula."""
-    return text[1:] if text.startswith("'") and _SHIELDED.match(text) else text
-
-
 def _known_id(text: str, row_of: Mapping[str, int]) -> str | None:
     """Return the id that a text stands for: without the apostrophe of a formula, else as it is."""
-    return next((found for found in (_plain(text), text) if found in row_of), None)
+    return next((found for found in (plain(text), text) if found in row_of), None)
 
 
 def _choice(record: Mapping[str, str], row: int, id_: str, review: Review, name: str) -> Choice:
@@ -254,7 +243,7 @@ def _choice(record: Mapping[str, str], row: int, id_: str, review: Review, name:
     key, score = record.get("clustering", ""), record.get("score", "")
     if kind not in KINDS:
         raise DataError(f"{name} has the kind {kind[:40]!r} for image {id_[:80]!r}; there are {', '.join(KINDS)}.")
-    old, new = (_plain(record.get(column, "")) for column in ("old", "new"))
+    old, new = (plain(record.get(column, "")) for column in ("old", "new"))
     if key:
         old, new = (_number(text, key, review, name) for text in (old, new))
     try:
@@ -264,7 +253,7 @@ def _choice(record: Mapping[str, str], row: int, id_: str, review: Review, name:
             f"{name} has the score {score[:40]!r} for image {id_[:80]!r}; it must be a number."
         ) from error
     return Choice(
-        row, id_, kind, old, new, value, key, "rule" if by == "rule" else "person", _plain(record.get("reviewer", "")),
+        row, id_, kind, old, new, value, key, "rule" if by == "rule" else "person", plain(record.get("reviewer", "")),
         record.get("time", ""),
     )  # fmt: skip
 

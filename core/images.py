@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from core import roots
 from core.errors import DataError
 from core.imageset import ImageSet, Skipped, image_set, subset
 from core.progress import Callback, Progress, ignore
 from core.readers.arrays import pixels, read_arrays
+from core.readers.files import EXTENSIONS as PICTURE_ENDINGS
 from core.readers.files import list_pictures
 from core.readers.folders import read_folder
 from core.readers.labels import labelled
@@ -33,6 +35,7 @@ from core.readers.sources import (
 from core.readers.torchvision_sets import folder_of, read_torchvision
 
 __all__ = [
+    "PICTURE_ENDINGS",
     "SAMPLES",
     "ArraySource",
     "FolderSource",
@@ -78,6 +81,7 @@ def load(source: Source, callback: Callback = ignore) -> ImageSet:
         return labelled(load(source.source, callback), source.labels)
     if isinstance(source, JoinedSource):
         return join(source.parts, [load(part, callback) for part in source.sources])
+    _check_roots(source)
     if isinstance(source, FolderSource):
         return read_folder(source, callback)
     callback(Progress("Reading images", 0, 1, "file"))
@@ -102,11 +106,12 @@ def signature(source: Source) -> str:
 
     Raises
     ------
-    DataError : its folder or file is not there.
+    DataError : its folder or file is not there, or may not be opened.
     """
     digest = hashlib.blake2b(repr(source).encode("utf-8", "surrogateescape"), digest_size=16)
     for inner in _inner(source):
         digest.update(signature(inner).encode())
+    _check_roots(source)
     if isinstance(source, FolderSource):
         for file in list_pictures(source.path).files:
             digest.update(f"{file.id}\0{file.size}\0{file.mtime_ns}\0".encode())
@@ -118,6 +123,21 @@ def signature(source: Source) -> str:
             raise DataError(f"{as_text(str(path))} is not there or cannot be opened.") from error
         digest.update(f"{path.name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
+
+
+def _check_roots(source: Source) -> None:
+    """Check what a source opens itself, each file as what a link to it leads to."""
+    if isinstance(source, TorchvisionSource):
+        roots.check(source.root)  # before any folder below it is listed
+    opened = (
+        [source.path]
+        if isinstance(source, FolderSource)
+        else []
+        if isinstance(source, SampleSource)
+        else _files(source)
+    )
+    for path in opened:
+        roots.check(path)
 
 
 def _inner(source: Source) -> tuple[Source, ...]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from core import roots
 from core.clustering import name_of
 from core.errors import ConfigError, DataError
 from core.quality import match
@@ -86,6 +87,7 @@ def parse(text: str, ids: Sequence[str], y: np.ndarray | None, classes: Sequence
         path = Path(text).expanduser()
     except RuntimeError as error:  # ~somebody who is not known
         raise ConfigError(f"The folder that {text[:80]!r} begins with is not known.") from error
+    roots.check(path)
     return from_csv(path, ids, classes)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from core import roots
 from core.errors import ConfigError, DataError
 from core.imageset import ImageSet
 
@@ -131,6 +132,7 @@ def describe(images: ImageSet, path: str) -> Joined:
         file = Path(path).expanduser()
     except RuntimeError as error:
         raise ConfigError(f"The folder that {path[:80]!r} begins with is not known.") from error
+    roots.check(file)
     return join(images, read(file), file.name)
 
 

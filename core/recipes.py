@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from core import config
+from core import config, roots
 from core.architectures import ARCHITECTURES
 from core.config import (
     ClassifierConfig,
@@ -133,13 +133,14 @@ def find(name: str) -> Recipe:
 
     Raises
     ------
-    ConfigError : there is none, or the file is not a recipe.
+    ConfigError : there is none, or the file is not a recipe. DataError : the file may not be opened.
     """
     if name in RECIPES:
         return RECIPES[name]
     path = Path(name).expanduser()
     if path.suffix.lower() != ".json":
         raise ConfigError(f"There is no recipe {name!r}; there are {', '.join(RECIPES)}, and recipe.json of any run.")
+    roots.check(path)
     try:
         if path.stat().st_size > LIMIT_BYTES:
             raise ConfigError(f"{path.name} has more than {LIMIT_BYTES >> 20} MiB; it is no recipe.")

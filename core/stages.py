@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from core import checkpoints, classified, models
+from core import checkpoints, classified, models, roots
 from core.classified import ClassifierModel
 from core.clustering import Clustering, cluster
 from core.config import ClusterConfig, Metric, ProjectionConfig, ReductionConfig, to_json
@@ -73,11 +73,12 @@ def images(store: Store, source: Source, callback: Callback = ignore) -> Staged[
         started = time.perf_counter()
         value = load(source, callback)
         return Staged(value, sample_key(value), True, time.perf_counter() - started)
+    key = images_key(source)  # first: it says when the files may not be opened
     own = pixels(source) if isinstance(source, ArraySource) else None  # stay in their file
     return staged_in(
         store,
         "images",
-        images_key(source),
+        key,
         lambda: load(source, callback),
         lambda v: images_arrays(v, own is None),
         lambda e: images_of(e, own),
@@ -118,7 +119,10 @@ def model(
 def read_model(ref: KeptModel | CheckpointFile | StoredModel, store: Store | None = None) -> TrainedModel:
     """Read a model by name (samples' first, then the user's), from a file, or by its key in the store."""
     if isinstance(ref, CheckpointFile):
-        return checkpoints.read_checkpoint(Path(ref.path).expanduser())
+        path = Path(ref.path).expanduser()
+        for opened in (path, path / "weights.safetensors", path / "model.json", path.with_name("model.json")):
+            roots.check(opened)  # each may be a link
+        return checkpoints.read_checkpoint(path)
     if isinstance(ref, StoredModel):
         entry = None if store is None else store.get("model", ref.key)
         if entry is None:

@@ -1,11 +1,12 @@
 """Results as tables: a row an image, predictions for a competition, a classifier's answers; and as CSV."""
 
 import io
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from core import checkpoints, classifier, corrections, known
+from core import checkpoints, classifier, corrections, formulas, known
 from core.clustering import NOISE_NAME, Clustering
 from core.errors import ConfigError
 from core.known import Mapped
@@ -13,7 +14,7 @@ from core.models import TrainedModel
 from core.plans import Results, some
 from core.review import agreement, centroid_distances, corrected_labels, decided, mapped, predicted
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what begins a formula in a spreadsheet
+Csv = Literal["spreadsheet", "plain"]  # whether texts that a spreadsheet would run are shielded
 
 
 def table(results: Results) -> pd.DataFrame:
@@ -118,14 +119,9 @@ def coordinates(results: Results) -> pd.DataFrame:
     return frame[[name for name in ("path", "label", "predicted", "cluster", "x", "y", "z") if name in frame]]
 
 
-def csv(frame: pd.DataFrame) -> bytes:
-    """Write a table as CSV in UTF-8; a text that a spreadsheet would run as a formula gets an apostrophe in front."""
-    safe = frame.copy()
-    for name in frame.columns:
-        if not pd.api.types.is_numeric_dtype(frame[name]):
-            safe[name] = [f"'{text}" if str(text).startswith(FORMULA) else text for text in frame[name]]
-    safe.columns = [f"'{name}" if str(name).startswith(FORMULA) else str(name) for name in frame.columns]
-    return plain_csv(safe)
+def csv(frame: pd.DataFrame, kind: Csv = "spreadsheet") -> bytes:
+    """Write a table as CSV in UTF-8; for a spreadsheet, a text that it would run as a formula gets an apostrophe in front."""
+    return plain_csv(formulas.shielded_table(frame) if kind == "spreadsheet" else frame)
 
 
 def parquet(frame: pd.DataFrame) -> bytes:

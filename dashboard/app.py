@@ -10,13 +10,11 @@ if (ROOT := str(Path(__file__).parents[1])) not in sys.path:
     sys.path.insert(0, ROOT)
 
 from core.errors import ExplorerError
-from dashboard import busy, components, sessions, state, welcome
+from dashboard import busy, components, door, sessions, state, welcome
 from dashboard.views import classify, compare, explore, jobs, train
 
 st.set_page_config("Embedding Explorer", Path(__file__).with_name("icon.png"), layout="wide")
 components.page_style()
-state.keep_settings()
-sessions.open_address()
 PAGES = {
     "explore": st.Page(
         explore.show, title="Explore", icon=":material/scatter_plot:", url_path="explore", default=True
@@ -26,6 +24,11 @@ PAGES = {
     "compare": st.Page(compare.show, title="Compare", icon=":material/compare_arrows:", url_path="compare"),
     "jobs": st.Page(jobs.show, title="Jobs", icon=":material/work_history:", url_path="jobs"),
 }
+if not door.enter(state.address(sessions.ADDRESS) is not None):
+    st.navigation(list(PAGES.values()), position="hidden")  # else an address of a page is one that is not found
+    st.stop()
+state.keep_settings()
+sessions.open_address()
 state.remember_pages(**PAGES)
 page = st.navigation(list(PAGES.values()), position="top")
 try:
@@ -34,4 +37,6 @@ try:
 except ExplorerError as error:
     components.problem(error)
 busy.sign()
+with st.sidebar:
+    door.who()
 sessions.write_address()

@@ -21,6 +21,7 @@ from core.plans import (
     TrainSpec,
 )
 from core.progress import Cancelled
+from dashboard import uploads
 from dashboard.server import store
 
 T = TypeVar("T")
@@ -28,7 +29,13 @@ MOST_COMPONENTS = 200
 
 
 def images(source: Source) -> Staged[ImageSet] | None:
-    """Return the images when they are read already; samples always are."""
+    """Return the images when they are read already; samples always are.
+
+    Raises
+    ------
+    DataError : they are not there, or may not be opened by this session.
+    """
+    uploads.check(source)
     if isinstance(source, SampleSource):
         return _sample(source)
     key = _images_key(source)
@@ -52,6 +59,7 @@ def _images(key: str, _source: Source) -> Staged[ImageSet]:
 
 def model(ref: ModelRef, found: ImageSet) -> Staged[AnyModel] | None:
     """Return a model when it is there: kept, in a file, or trained on these images before."""
+    uploads.check(ref)
     if isinstance(ref, TrainSpec):
         key = key_of(ref, found)
         if key is None or not store().has("model", key):
@@ -107,6 +115,7 @@ def metadata(path: str, found: ImageSet) -> Joined:
     ------
     ConfigError, DataError : the file cannot be read or names none of the images.
     """
+    uploads.check(path)
     file = Path(path).expanduser()
     stamp = f"{path} {file.stat().st_mtime_ns if file.exists() else None} {found.fingerprint} {len(found.ids)} {found.ids[0]}"
     return _metadata(stamp, path, found)

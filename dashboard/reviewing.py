@@ -13,7 +13,7 @@ from core.errors import ExplorerError
 from core.images import ImageSet
 from core.plans import Results
 from core.review_log import log_path
-from dashboard import state
+from dashboard import door, state
 
 PROBLEM = "review.problem"
 
@@ -58,8 +58,8 @@ def seen(found: Review) -> bool:
 
 
 def reviewer() -> str:
-    """Return the name under which this session decides."""
-    return str(state.value("reviewer", "")).strip() or _user()
+    """Return the name under which this session decides: of who logged in, where one must."""
+    return door.name() or str(state.value("reviewer", "")).strip() or _user()
 
 
 def _user() -> str:

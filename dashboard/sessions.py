@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from core import recipes
-from core.decisions import MOST_NAME
 from core.errors import ExplorerError
 from core.plans import ModelRef
 from dashboard import state
@@ -27,10 +26,6 @@ Check = Callable[[Any], bool]
 
 def _text(value: Any) -> bool:
     return isinstance(value, str) and len(value) <= MOST_TEXT
-
-
-def _name(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= MOST_NAME
 
 
 def _flag(value: Any) -> bool:
@@ -77,7 +72,7 @@ def camera(value: Any) -> bool:
 _SEED = _whole(0, 2**31)
 # The widgets hold the same limits; a choice that a page does not offer falls back to its default there.
 KNOWN: Mapping[str, Check] = {
-    "data": _text, "path": _text, "labels": _text,
+    "data": _text, "path": _text, "labels": _text, "upload": _text, "csv.spreadsheet": _flag,
     "size": _one_of(None, 8, 16, 24, 28, 32, 48, 64, 96, 128),
     "part.*": _text, "only.*": _many(_text), "limit.*": _or_none(_whole(2, 2**31)), "metadata.*": _text,
     "recipe.epochs.*": _whole(1, 100_000), "recipe.*": _text, "model.*": _model,
@@ -119,7 +114,7 @@ KNOWN: Mapping[str, Check] = {
     "outliers.by": _one_of("knn", "lof"), "outliers.k": _whole(1, 1000), "outliers.column": _flag, "outliers.open": _flag,
     "duplicates.latent.*": _number(0, 1e12), "duplicates.pixel.*": _number(0, 1), "duplicates.kind": _text,
     "duplicates.open": _flag, "labels.least": _number(0, 1), "labels.of": _text, "labels.order": _text,
-    "suspects.threshold": _number(0, 1), "suspects.weight.*": _number(0, 5), "reviewer": _name,
+    "suspects.threshold": _number(0, 1), "suspects.weight.*": _number(0, 5),
     "sweep.step": _one_of(*sweep.STEPS), "matrix.values": _one_of(*matrix.VALUES),
 }  # fmt: skip
 

@@ -10,7 +10,7 @@ import streamlit as st
 from core import illustrations, pictures, report, runs, tables
 from core.models import TrainedModel
 from core.plans import Plan, Results, some
-from dashboard import chosen, reviewing, server, state
+from dashboard import chosen, reviewing, server, spreadsheet, state
 from dashboard.sidebar.display import Display
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def panel(shown: Results, display: Display) -> None:
          "One file that opens without a network and keeps the pictures under the mouse."),
         ("Predictions CSV", f"{name}-predictions.csv", "text/csv", lambda: tables.predictions_csv(now()),
          "id,label: the class matched to each image's cluster, or the cluster when there are no labels."),
-        ("Table CSV", f"{name}-table.csv", "text/csv", lambda: tables.csv(tables.table(now())),
+        ("Table CSV", f"{name}-table.csv", "text/csv", spreadsheet.csv(lambda: tables.table(now())),
          "path, label, cluster, coordinates, error and every other column."),
         ("Latents .npy", f"{name}-latents.npy", "application/octet-stream", lambda: tables.latents_npy(shown),
          "float32 (n, latent_size), in the order of the table."),
@@ -46,6 +46,7 @@ def panel(shown: Results, display: Display) -> None:
         st.download_button(
             label, data, file_name, mime, on_click="ignore", icon=":material/download:", help=text, width="stretch"
         )
+    spreadsheet.switch()
 
 
 def nothing() -> None:

@@ -16,7 +16,7 @@ near each other, and colours show the clusters.
 - **Your own pictures**: choose *Folder, file or data set…* at the top of the sidebar, then train a model on the *Train* page.
 - **Take away**: maps as HTML, tables, latents and the model at the bottom of the sidebar; a selection in its panel.
 
-Everything stays on this computer.
+Everything stays on the computer that runs this program.
 """
 
 

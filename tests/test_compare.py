@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from core import compare
+from core import compare, tables
 from core.compare import Run
 from core.errors import DataError
 
@@ -147,7 +147,7 @@ def test_nothing_controls_the_terminal():
 
 def test_csv_has_every_digit_and_no_formula():
     hostile = {"recipe": "@sum", "ari": -0.25, "seconds": {"=1+1": 2.5, "two\nlines": 1}}
-    data = compare.csv(compare.table([Run("=1+1", hostile), Run("good, too", GOOD)]))
+    data = tables.csv(compare.table([Run("=1+1", hostile), Run("good, too", GOOD)]))
     rows = list(csv.DictReader(io.StringIO(data.decode("utf-8"), newline="")))
     assert [row["run"] for row in rows] == ["'=1+1", "good, too"]
     assert [row["recipe"] for row in rows] == ["'@sum", "small"]
@@ -176,7 +176,7 @@ def test_a_page_holds_nothing_but_text():
         "caption",
     }
     assert set(page.tags) <= allowed
-    assert {name for name, _ in page.attributes} <= {"lang", "charset", "title"}
+    assert {name for name, _ in page.attributes} <= {"lang", "charset", "title", "http-equiv", "content"}
     assert page.rows[0] == list(frame.columns)
     assert page.rows[1][:2] == [hostile, hostile]
     assert "url(" not in compare.html(frame)
@@ -194,6 +194,6 @@ def test_a_page_marks_the_best_and_explains_scores():
 def test_what_utf_8_cannot_write_is_replaced():
     frame = compare.table([Run("a\udcff", {"recipe": "\ud800", "seconds": {"\ud800": 1}}), Run("a?", {})])
     assert list(frame["run"]) == ["a?", "a? (2)"]
-    compare.csv(frame)
+    tables.csv(frame)
     compare.html(frame).encode("utf-8")
     compare.text(frame).encode("utf-8")

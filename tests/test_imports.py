@@ -16,6 +16,7 @@ CORE = ROOT / "core"
 # A module imports only from modules above it. A package counts as one module; its own parts may import each other.
 ORDER = [
     "errors",
+    "formulas",
     "layers",
     "config",
     "architectures",
@@ -29,6 +30,7 @@ ORDER = [
     "accelerated",
     "store",
     "scratch",
+    "roots",
     "imageset",
     "neighbours",
     "outliers",

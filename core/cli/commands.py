@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from core import checkpoints, compare, known, moving, pipeline, plans, report, review, stages, tables
+from core import checkpoints, compare, known, moving, pipeline, plans, report, review, roots, stages, tables
 from core.architectures import ARCHITECTURES
 from core.cli import arguments, benchmark, inputs, outputs, reviewing
 from core.cli.bars import Bars
@@ -173,10 +173,12 @@ def compare_runs(args: argparse.Namespace, bars: Bars) -> int:
     for path in (args.csv, args.html):
         if path is not None:
             outputs.check_new(path, args.overwrite)
+    for folder in args.runs:
+        roots.check(folder / "metrics.json")
     found = [compare.read_run(folder) for folder in args.runs]
     frame = compare.table(found)
     if args.csv is not None:
-        outputs.put(args.csv, compare.csv(frame))
+        outputs.put(args.csv, tables.csv(frame, args.csv_kind))
     if args.html is not None:
         outputs.put(args.html, compare.html(frame))
     print(compare.text(frame))
@@ -197,7 +199,7 @@ def export(args: argparse.Namespace, bars: Bars) -> int:
     elif args.what == "predictions":
         content = tables.predictions_csv(results)
     elif args.what == "table":
-        content = tables.csv(tables.table(results))
+        content = tables.csv(tables.table(results), args.csv_kind)
     else:
         content = tables.latents_npy(results) if args.what == "latents" else tables.model_bytes(results)
     outputs.put(args.out, content)
@@ -242,6 +244,8 @@ def perform(args: argparse.Namespace, bars: Bars) -> int:
 
     0 done, 2 a mistake of the user, 130 stopped.
     """
+    if getattr(args, "roots", None):
+        roots.add(args.roots)
     try:
         return COMMANDS[args.command](args, bars)
     except ExplorerError as error:

@@ -31,7 +31,7 @@ def write(
     runs.remember(store, plan, folder.name, metrics)
     files: dict[str, Callable[[], str | bytes]] = {
         "predictions.csv": lambda: tables.predictions_csv(results),
-        "table.csv": lambda: tables.csv(tables.table(results)),
+        "table.csv": lambda: tables.csv(tables.table(results), args.csv_kind),
         "projection-2d.html": lambda: report.html(results),
         "latents.npy": lambda: tables.latents_npy(results),
         "metrics.json": lambda: json.dumps(metrics, indent=1) + "\n",
@@ -70,11 +70,11 @@ def _classified(
         type(plan.projection).__name__, "map"
     )
     files: dict[str, Callable[[], str | bytes]] = {
-        "classes.csv": lambda: tables.csv(tables.answers(results, args.top)),
-        f"{name}-2D.csv": lambda: tables.csv(tables.coordinates(results)),
+        "classes.csv": lambda: tables.csv(tables.answers(results, args.top), args.csv_kind),
+        f"{name}-2D.csv": lambda: tables.csv(tables.coordinates(results), args.csv_kind),
     }
     if solid is not None:
-        files[f"{name}-3D.csv"] = lambda: tables.csv(tables.coordinates(solid))
+        files[f"{name}-3D.csv"] = lambda: tables.csv(tables.coordinates(solid), args.csv_kind)
     predicted = "Predicted class"
     for size, found in (("2D", results), ("3D", solid)):
         if found is not None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from core import bench
+from core import bench, roots
 from core.architectures import ARCHITECTURES, DEFAULT
 from core.bench import million
 from core.config import (
@@ -33,6 +33,7 @@ from core.config import (
 )
 from core.evidence import PARTS
 from core.recipes import RECIPES
+from core.tables import Csv
 
 PROJECTIONS = {"pca": PCAConfig, "kernel-pca": KernelPCAConfig, "tsne": TSNEConfig, "umap": UMAPConfig}
 REDUCTIONS = {"none": None, "pca": PCAConfig, "kernel-pca": KernelPCAConfig, "svd": TruncatedSVDConfig}
@@ -95,6 +96,7 @@ def build() -> argparse.ArgumentParser:
     compare = commands.add_parser("compare", help="one table of several runs")
     compare.add_argument("runs", nargs="+", type=Path, metavar="DIR", help="folders that `run` or `classify` wrote")
     compare.add_argument("--csv", type=Path, metavar="FILE", help="write the table as CSV, too")
+    _csv(compare, "--csv-for")
     compare.add_argument("--html", type=Path, metavar="FILE", help="write it as a page, too")
     _overwrite(compare)
 
@@ -118,6 +120,7 @@ def build() -> argparse.ArgumentParser:
     export.add_argument("--color", metavar="COLUMN", help="what colours the dots of the HTML map (Cluster)")
     export.add_argument("--symbol", metavar="COLUMN", help="what shapes them (nothing)")
     export.add_argument("--out", type=Path, required=True, metavar="FILE", help="file to write")
+    _csv(export, "--csv")
     _overwrite(export)
     return root
 
@@ -129,6 +132,8 @@ def _data(command: argparse.ArgumentParser) -> None:
     group.add_argument("--size", type=int, help="bring the pictures of a folder to this side in pixels, 8 to 128")
     group.add_argument("--limit", type=int, metavar="N", help="at most so many images, chosen at random (all)")
     group.add_argument("--only", nargs="+", metavar="CLASS", help="only images of these classes (all)")
+    told = f"folder that may be opened, can be given several times (all, or what {roots.VARIABLE} lists)"
+    group.add_argument("--root", dest="roots", action="append", metavar="DIR", help=told)
     group = command.add_argument_group("running")
     group.add_argument("--store", type=Path, metavar="DIR", help="where results are kept and found again")
     group.add_argument("--device", metavar="NAME", help="cpu, cuda or mps (the fastest there is)")
@@ -221,6 +226,13 @@ def _mapping(command: argparse.ArgumentParser) -> None:
 def _results(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     command.add_argument("--no-pictures", action="store_true", help="write no PNG and PDF pictures")
+    _csv(command, "--csv")
+
+
+def _csv(command: argparse.ArgumentParser, flag: str) -> None:
+    told = "in CSV, put ' before texts that a spreadsheet would run as formulas, or leave them plain (spreadsheet)"
+    kinds = typing.get_args(Csv)
+    command.add_argument(flag, dest="csv_kind", choices=kinds, default=kinds[0], help=told)
 
 
 def _overwrite(command: argparse.ArgumentParser) -> None:

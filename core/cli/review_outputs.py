@@ -65,7 +65,7 @@ def write(args: argparse.Namespace, recipe: Recipe, plan: Plan, found: Findings)
     """
     folder = args.out
     again = recipes.of_plan(plan, recipe.name, recipe.summary)
-    files = _corrected(found) | {name: tables.csv(frame) for name, frame in _tables(found).items()}
+    files = _corrected(found) | {name: tables.csv(frame, args.csv_kind) for name, frame in _tables(found).items()}
     outputs.attempt(folder, lambda: folder.mkdir(parents=True, exist_ok=True))
     for name, content in files.items():
         outputs.put(folder / name, content)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core import corrections, corrections_csv, findings, review_log
+from core import corrections, corrections_csv, findings, review_log, roots
 from core.cli import inputs, review_outputs
 from core.cli.bars import Bars
 from core.config import clusters_of
@@ -108,6 +108,7 @@ def _kept(path: str | None, images: ImageSet) -> Review | None:
     if path is None:
         return kept if kept.events else None
     file = Path(path)
+    roots.check(file)
     try:
         if file.stat().st_size > corrections_csv.LIMIT_BYTES:
             raise DataError(

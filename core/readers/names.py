@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import get_args
 
+from core import roots
 from core.errors import ConfigError, DataError
 from core.readers.labels import is_csv
 from core.readers.parts import ALL, PARTS, part_of, parts_of
@@ -40,7 +41,7 @@ def parse_source(
 
     Raises
     ------
-    DataError : there is nothing of this name.
+    DataError : there is nothing of this name, or it may not be opened.
     ConfigError : `labels` or `size` were given for a source that cannot use them.
     """
     text = text.strip()
@@ -105,6 +106,8 @@ def _path(text: str, labels: str | None, size: int | None) -> Source:
 
 def _absolute(text: str) -> str:
     try:
-        return str(Path(text).expanduser().absolute())
+        path = Path(text).expanduser().absolute()
     except RuntimeError:  # ~somebody who is not known
-        return str(Path(text).absolute())
+        path = Path(text).absolute()
+    roots.check(path)
+    return str(path)

@@ -193,7 +193,7 @@ function foldable() {
 /** Offer points as a file. */
 function saveCsv(columns, points) {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([pointsCsv(columns, points)], { type: "text/csv" }));
+  link.href = URL.createObjectURL(new Blob([pointsCsv(columns, points, document.getElementById("shield").checked)], { type: "text/csv" }));
   const stem = document.title.replace(/[^\p{L}\p{N}_-]+/gu, "-").replace(/^-+|-+$/g, "").slice(0, 60) || "images";
   link.download = `${stem}-${points.length}.csv`;
   link.click();

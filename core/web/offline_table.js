@@ -1,6 +1,7 @@
 /** What is known of each point as columns: to show, sort, search and write as CSV. */
 
-const FORMULA = /^[=+\-@\t\r]/; // what begins a formula in a spreadsheet
+// What a spreadsheet may run, as in core.formulas: also behind blanks and apostrophes, in full-width and small forms.
+const FORMULA_FRONT = /^'*(?:[\t\r\n]|[\s\x1c-\x1f\x85\ufeff\u200b-\u200f\u2060]*(.))/su;
 const PLAIN_NUMBER = /^[+-]?\d+(\.\d+)?(e[+-]?\d+)?$/i;
 const MISSING_TEXT = "–";
 const collator = new Intl.Collator("en", { numeric: true });
@@ -101,14 +102,21 @@ function pointTexts(column, count) {
   return Array.from({ length: count }, (_, i) => foldCase(write(i)));
 }
 
+/** Whether a spreadsheet may run a text. */
+function isFormula(text) {
+  const found = FORMULA_FRONT.exec(text);
+  return found !== null && !PLAIN_NUMBER.test(text) && (found[1] === undefined || "=+-@".includes(found[1].normalize("NFKC")[0]));
+}
+
 /**
- * Points as CSV, a line each; a text that a spreadsheet would run gets an apostrophe in front, as in `core.tables.csv`.
+ * Points as CSV, a line each; for a spreadsheet a text that it would run gets an apostrophe in front, as in `core.tables.csv`.
  * @param {PointColumn[]} columns
  * @param {number[]} points
+ * @param {boolean} shield
  */
-function pointsCsv(columns, points) {
+function pointsCsv(columns, points, shield = true) {
   const cell = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-  const safe = (text) => cell(FORMULA.test(text) && !PLAIN_NUMBER.test(text) ? `'${text}` : text);
+  const safe = (text) => cell(shield && isFormula(text) ? `'${text}` : text);
   const number = (column, i) => cell(column.exact(i));
   const lines = points.map((i) => columns.map((c) => (c.kind === "number" ? number(c, i) : safe(c.exact(i)))).join(","));
   return [columns.map((column) => safe(column.title)).join(","), ...lines, ""].join("\n");

@@ -6,10 +6,10 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core import duplicates, report, tables
+from core import duplicates, report
 from core.duplicates import DuplicateConfig, Duplicates, Group, Thresholds
 from core.plans import Results, some
-from dashboard import analysed, chosen, components, state
+from dashboard import analysed, chosen, components, spreadsheet, state
 from dashboard.gallery import gallery
 from dashboard.panels import findings, pictures, toolbar
 
@@ -134,7 +134,7 @@ def _actions(shown: Results, found: Duplicates, every: list[_Shown], left: list[
     )  # fmt: skip
     findings.undo_buttons(line, shown, "duplicates")
     findings.download(
-        line, "CSV", lambda: tables.csv(duplicates.table(found.groups, images.ids, images.y, images.classes)),
+        line, "CSV", spreadsheet.csv(lambda: duplicates.table(found.groups, images.ids, images.y, images.classes)),
         f"{report.file_stem(shown)}-duplicates.csv", "A row an image of a group, of all groups within these distances.",
     )  # fmt: skip
 

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from core import outliers, palettes, report, tables
+from core import outliers, palettes, report
 from core.findings import OutlierScore, outlying
 from core.images import ImageSet
 from core.neighbours import Graph, GraphConfig
 from core.outliers import Isolation
 from core.plans import Results
-from dashboard import analysed, chosen, components, further, state
+from dashboard import analysed, chosen, components, further, spreadsheet, state
 from dashboard.panels import findings, pictures, toolbar
 
 MEASURES = {"knn": "distance to its neighbours", "lof": "local outlier factor"}
@@ -105,7 +105,7 @@ def _actions(shown: Results, found: Isolation, by: OutlierScore, page: np.ndarra
     if line.button("Colour the map by it", key="outliers.color", icon=":material/palette:", on_click=_color):
         st.rerun()  # the sidebar's list of columns is not in this fragment
     findings.download(
-        line, "CSV", lambda: tables.csv(outlying(shown, found, True, by, every=True)),
+        line, "CSV", spreadsheet.csv(lambda: outlying(shown, found, True, by, every=True)),
         f"{report.file_stem(shown)}-outliers.csv", "Both scores of every image, the most isolated first.",
     )  # fmt: skip
     findings.undo_buttons(line, shown, "outliers")

@@ -10,7 +10,7 @@ from core import export, report, tables
 from core.clustering import name_of
 from core.figures import Category, Column
 from core.plans import Results, some
-from dashboard import chosen, components, drawn, state
+from dashboard import chosen, components, drawn, spreadsheet, state
 from dashboard.gallery import Item, gallery
 
 PAGE = 60
@@ -70,14 +70,14 @@ def _take_away(shown: Results, rows: np.ndarray) -> None:
     def chosen_table() -> pd.DataFrame:
         return drawn.table(shown).iloc[rows]
 
+    table = spreadsheet.csv(chosen_table)
+
     def packed() -> bytes:
         clusters = [name_of(i) for i in some(shown.clustering).value.labels[rows]]
-        return export.pictures_zip(
-            images.x[rows], [images.ids[i] for i in rows], clusters, tables.csv(chosen_table())
-        )
+        return export.pictures_zip(images.x[rows], [images.ids[i] for i in rows], clusters, table())
 
     for label, file, mime, make in (
-        ("CSV", f"{name}.csv", "text/csv", lambda: tables.csv(chosen_table())),
+        ("CSV", f"{name}.csv", "text/csv", table),
         ("Parquet", f"{name}.parquet", "application/vnd.apache.parquet", lambda: tables.parquet(chosen_table())),
         ("ZIP of the pictures, by cluster", f"{name}.zip", "application/zip", packed),
     ):

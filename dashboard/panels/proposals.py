@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core import report, tables
+from core import report
 from core.decisions import Choice
 from core.images import ImageSet
 from core.plans import Results
 from core.spreading import Spread
-from dashboard import chosen, components, further, reviewing, state
+from dashboard import chosen, components, further, reviewing, spreadsheet, state
 from dashboard.panels import findings, pictures, toolbar
 
 ORDERS = ("least sure first", "most sure first")
@@ -38,7 +38,7 @@ def show(shown: Results, found: Spread, given: dict[int, str], names: tuple[str,
     _told(found, labelled)
     _actions(shown, found, names, name, least, rows, rows[~decided[rows]])
     findings.download(
-        st.container(), "Proposals CSV", lambda: tables.csv(proposals_table(images, found, given, names)),
+        st.container(), "Proposals CSV", spreadsheet.csv(lambda: proposals_table(images, found, given, names)),
         f"{report.file_stem(shown)}-proposals.csv", "id, label, confidence, and whether a person gave it.",
     )  # fmt: skip
     sign = 1 if order == ORDERS[0] else -1

@@ -11,7 +11,7 @@ from core.choosing import ruled
 from core.decisions import Choice
 from core.errors import DataError, ExplorerError
 from core.suspects_table import suspects
-from dashboard import components, reviewing, state
+from dashboard import components, reviewing, spreadsheet, state
 from dashboard.desk import Desk
 
 MOST_BYTES = corrections_csv.LIMIT_BYTES
@@ -21,7 +21,7 @@ def files(line: DeltaGenerator, at: Desk) -> None:
     """Offer the queue and the review as files, and take corrections from one."""
     stem = report.file_stem(at.shown)
     with line.popover("Files", icon=":material/download:"):
-        _file("Suspects CSV", f"{stem}-suspects.csv", lambda: tables.csv(suspects(at.shown, at.found)),
+        _file("Suspects CSV", f"{stem}-suspects.csv", spreadsheet.csv(lambda: suspects(at.shown, at.found)),
               "The whole ranking, best first, with the score and its parts.")  # fmt: skip
         if at.review.events:
             _decided(stem, at)

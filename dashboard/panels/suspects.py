@@ -11,7 +11,7 @@ from core.errors import ExplorerError
 from core.evidence import SuspectConfig
 from core.images import ImageSet
 from core.plans import Results
-from dashboard import analysed, chosen, components, results, reviewing, sessions, state
+from dashboard import analysed, chosen, components, door, results, reviewing, sessions, state
 from dashboard.desk import ALL, FILTERS, SELECTED, UNDECIDED, Desk, current, desk
 from dashboard.panels import review_actions, review_files, suspect_card, suspect_queue
 
@@ -26,6 +26,8 @@ def show(shown: Results) -> None:
 
 
 def _panel(shown: Results) -> None:
+    if not door.stays():
+        st.rerun()
     shown = reviewing.attached(shown)
     problem = state.taken(reviewing.PROBLEM)
     if problem:
@@ -83,6 +85,8 @@ def _panel(shown: Results) -> None:
 
 def _reviewer(line: DeltaGenerator) -> None:
     name = reviewing.reviewer()
+    if door.name() is not None:
+        return  # decisions bear the name of the login
     with line.popover(components.plain(name), icon=":material/person:"):
         st.text_input(
             "Reviewer", key=state.setting("reviewer", ""), placeholder=name, max_chars=MOST_NAME,

@@ -33,6 +33,7 @@ from core.images import ImageSet
 from core.plans import ModelRef, Plan
 from core.recipes import Recipe
 from dashboard import state
+from dashboard.sidebar import places
 
 CLUSTER_ON: dict[ClusterOn, str] = {
     "latents": "latents",
@@ -229,8 +230,7 @@ def known(found: ImageSet) -> str:
             label = st.text_input("Their class", key=state.setting("known.class", "0"))
             return f"first:{count}={label.strip()}" if label.strip() else ""
         if kind == "csv":
-            path = st.text_input("Path of the CSV", key=state.setting("known.csv", ""), placeholder="/data/known.csv")
-            return path.strip()
+            return places.typed("Path of the CSV", "known.csv", ("csv",), placeholder="/data/known.csv")
     return ""
 
 

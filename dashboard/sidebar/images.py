@@ -4,12 +4,15 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
+from core import roots
 from core.images import SAMPLES, ImageSet, SampleSource, Source, SubsetSource, parse_source, parts_of, split_part
 from core.metadata import shortened
 from core.plans import Plan, Staged, shape_text
-from dashboard import components, inputs, server, state
+from dashboard import components, inputs, server, state, uploads
+from dashboard.sidebar import places
 
 OTHER = "Folder, file or data set…"
+UPLOAD = "Upload…"
 SAMPLE_TEXTS = {"digits": "Digits (sample, MNIST)", "emoji": "Emoji (sample, Twitter)"}
 ALL = "all"
 
@@ -42,7 +45,10 @@ def opened() -> Opened | None:
     with st.sidebar:
         base = choose()
     if base is None:
-        st.info("Type the path of your pictures in the sidebar, or choose a sample there.", icon=":material/image:")
+        st.info(
+            "Type the path of your pictures in the sidebar, upload some there, or choose a sample.",
+            icon=":material/image:",
+        )
         return None
     read = _read(base.source)
     if read is None:
@@ -71,37 +77,30 @@ def _read(source: Source) -> Staged[ImageSet] | None:
 
 
 def choose() -> Chosen | None:
-    """Choose the images; None while the path is still empty.
+    """Choose the images; None while none are named.
 
     Raises
     ------
     DataError, ConfigError : there is nothing of this name.
     """
     st.subheader("Images")
-    options = (*SAMPLES, OTHER)
+    options = (*SAMPLES, OTHER, UPLOAD)
     name = st.selectbox(
         "Data set",
         options,
         format_func=lambda name: SAMPLE_TEXTS.get(name, name),
         key=state.setting("data", "digits", options),
     )
-    if name != OTHER:
+    if name in SAMPLES:
         return Chosen(SampleSource(name), SampleSource(name), name)
-    path = st.text_input(
-        "Path",
-        key=state.setting("path", ""),
-        placeholder="/pictures, a.npy, a.npz, mnist:/data",
-        help="A folder of pictures (its sub-folders are the classes), a .npy or .npz file of uint8 images, or "
-        "`mnist:`, `fashion-mnist:` or `cifar-10:` and the folder where torchvision keeps that data set. "
-        "The path is one on the computer that runs this program.",
-    ).strip()
+    path = places.uploaded() if name == UPLOAD else _typed()
     if not path:
         return None
     labels = None
     if path.lower().endswith((".npy", ".npz")):
-        labels = st.text_input(
-            "Labels (optional)", key=state.setting("labels", ""), placeholder="/data/labels.npy",
-            help="A .npy file with one whole number or text an image. A .npz may hold its labels as `y`.",
+        labels = places.typed(
+            "Labels (optional)", "labels", ("npy", "csv"), placeholder="/data/labels.npy",
+            help="A .npy file with one whole number or text an image, or a CSV of id,label. A .npz may hold its labels as `y`.",
         )  # fmt: skip
     size = None
     if ":" not in path and not path.lower().endswith((".npy", ".npz")):
@@ -112,10 +111,31 @@ def choose() -> Chosen | None:
             "8 to 128 pixels a side, and brings others to 64.",
         )  # fmt: skip
     whole = parse_source(path, labels or None, size)
-    return Chosen(_part(path, whole), whole, path)
+    place = path if name == OTHER else f"{uploads.PREFIX}{state.value('upload')}"
+    return Chosen(_part(path, whole, place), whole, place)
 
 
-def _part(path: str, whole: Source) -> Source:
+def _typed() -> str:
+    """Ask for the path of images; where no folder may be opened, say so instead."""
+    if roots.given() == ():
+        st.info(
+            components.plain(f"Only samples and uploads can be opened here, as {roots.HOW}."), icon=":material/lock:"
+        )
+        return ""
+    path = st.text_input(
+        "Path",
+        key=state.setting("path", ""),
+        placeholder="/pictures, a.npy, a.npz, mnist:/data",
+        help="A folder of pictures (its sub-folders are the classes), a .npy or .npz file of uint8 images, or "
+        "`mnist:`, `fashion-mnist:` or `cifar-10:` and the folder where torchvision keeps that data set. "
+        "The path is one on the computer that runs this program.",
+    ).strip()
+    places.browse()
+    uploads.check(path)
+    return path
+
+
+def _part(path: str, whole: Source, place: str) -> Source:
     """Choose one part of a data set that has several; a path that names one has only that."""
     parts = {} if split_part(path)[1] else parts_of(whole)
     if len(parts) < 2:
@@ -123,7 +143,7 @@ def _part(path: str, whole: Source) -> Source:
     options = (ALL, *parts)
     first = next((name for name, part in parts.items() if part == whole), ALL)
     chosen = st.selectbox(
-        "Part", options, key=state.setting(part_setting(path), first, options),
+        "Part", options, key=state.setting(part_setting(place), first, options),
         help="A model may learn from one part, and the map be of another.",
     )  # fmt: skip
     return parse_source(f"{path}:{ALL}") if chosen == ALL and first != ALL else parts.get(chosen, whole)
@@ -157,11 +177,11 @@ def _subset(base: Chosen, found: ImageSet) -> Chosen:
 def _metadata(found: ImageSet) -> str:
     """Choose a table of further values, and say which rows and images found each other."""
     with st.expander("Metadata"):
-        path = st.text_input(
-            "CSV or Parquet", key=state.setting(f"metadata.{found.fingerprint[:8]}", ""), placeholder="/data/values.csv",
+        path = places.typed(
+            "CSV or Parquet", f"metadata.{found.fingerprint[:8]}", ("csv", "parquet"), placeholder="/data/values.csv",
             help="Its rows find their images by a column of ids, paths or file names. Every other column can colour the map, "
             "is listed under the mouse and in the table, and can be searched.",
-        ).strip()  # fmt: skip
+        )  # fmt: skip
         if not path:
             return ""
         joined = inputs.metadata(path, found)

@@ -9,8 +9,8 @@ from core.config import ClassifierConfig
 from core.images import ImageSet, Source
 from core.plans import Plan, Results, Staged, TrainedClassifier
 from core.review import Predicted
-from dashboard import components, inputs, offers, results, server, state
-from dashboard.sidebar import images
+from dashboard import components, inputs, offers, results, server, spreadsheet, state
+from dashboard.sidebar import images, places
 
 MAX_CONFUSION = 100  # classes whose confusion is drawn
 
@@ -40,10 +40,14 @@ def _settings(found: ImageSet) -> tuple[TrainedClassifier | None, int]:
         "Network", names, key=state.setting("classify.model", "vgg16", names),
         help="A torchvision classifier, or one that whoever started this program allows to be imported.",
     )  # fmt: skip
-    weights = st.text_input("Weights", key=state.setting("classify.weights", ""), placeholder="/models/vgg16.safetensors",
-                            help="A .safetensors file, or a PyTorch file of tensors. Nothing is unpickled.")  # fmt: skip
-    classes = st.text_input("Class names", key=state.setting("classify.classes", ""), placeholder="/models/names.json",
-                            help='A JSON file such as {"0": "cat", "1": "dog"}.')  # fmt: skip
+    weights = places.typed(
+        "Weights", "classify.weights", ("safetensors", "pt", "pth"), placeholder="/models/vgg16.safetensors",
+        help="A .safetensors file, or a PyTorch file of tensors. Nothing is unpickled.",
+    )  # fmt: skip
+    classes = places.typed(
+        "Class names", "classify.classes", ("json",), placeholder="/models/names.json",
+        help='A JSON file such as {"0": "cat", "1": "dog"}.',
+    )  # fmt: skip
     layer = st.text_input("Layer", key=state.setting("classify.layer", ""), placeholder="what enters the last linear layer",
                           help="The inner layer whose output becomes the latents, such as classifier.4 of vgg16.")  # fmt: skip
     with st.expander("Preparation"):
@@ -58,10 +62,10 @@ def _settings(found: ImageSet) -> tuple[TrainedClassifier | None, int]:
         help="Compare its predictions with the images' labels.",
     )  # fmt: skip
     top = st.number_input("top n", 1, 10, key=state.setting("classify.top", 3))
-    if not weights.strip():
+    if not weights:
         return None, top
     config = ClassifierConfig(model, layer.strip() or None, resize, crop)
-    return TrainedClassifier(config, weights.strip(), classes.strip() or None, compared), top
+    return TrainedClassifier(config, weights, classes or None, compared), top
 
 
 def _classified(source: Source, read: Staged[ImageSet], ref: TrainedClassifier, top: int) -> None:
@@ -119,7 +123,7 @@ def _answers(found: Results, answers: Predicted, top: int) -> None:
     st.dataframe(frame[shown], hide_index=True)
     name = report.file_stem(found)
     left, right, _ = st.columns([1, 1, 2])
-    left.download_button("All as CSV", lambda: tables.csv(frame), f"{name}-classes.csv", "text/csv", on_click="ignore",
+    left.download_button("All as CSV", spreadsheet.csv(lambda: frame), f"{name}-classes.csv", "text/csv", on_click="ignore",
                          help="With the confidence of every class.", width="stretch")  # fmt: skip
     right.download_button("Features .npy", lambda: tables.latents_npy(found), f"{name}-features.npy", on_click="ignore",
                           help="float32 (n, d), row for row.", width="stretch")  # fmt: skip

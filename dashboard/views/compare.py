@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from core import compare, runs
-from dashboard import components, server
+from dashboard import components, server, spreadsheet
 
 
 def show() -> None:
@@ -44,7 +44,9 @@ def show() -> None:
     if differences := compare.differences([found[name] for name in chosen]):
         st.caption(components.plain(f"Made with different versions: {'; '.join(differences)}"))
     left, right, drop, _ = st.columns([1, 1, 1, 3])
-    left.download_button("CSV", compare.csv(frame), "comparison.csv", "text/csv", on_click="ignore", width="stretch")
+    left.download_button(
+        "CSV", spreadsheet.csv(lambda: frame), "comparison.csv", "text/csv", on_click="ignore", width="stretch"
+    )
     right.download_button(
         "HTML", compare.html(frame), "comparison.html", "text/html", on_click="ignore", width="stretch"
     )

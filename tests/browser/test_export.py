@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core import export, sheets
+from core import export, formulas, sheets
 from core.figures import Category, MapSpec, Number
 from tests.browser.helpers import DRAWN, browser_page, card_pixels, hover_one_of
 
@@ -84,3 +84,17 @@ def test_the_page_follows_a_dark_system(page, tmp_path):
     show(page, tmp_path, spec(2))
     hover_one_of(page, range(N))
     assert page.locator(".ee-card").get_attribute("data-theme") == "dark"
+
+
+def test_a_page_shields_the_same_texts_as_python(page, tmp_path):
+    show(page, tmp_path, spec(2))
+    rng = np.random.default_rng(0)
+    letters = list(" \u00a0\u200b\x1c\x85'=+-@＝－﹢\t\r\n\ufeffa1.e")
+    texts = ["".join(rng.choice(letters, rng.integers(0, 6))) for _ in range(3000)] + ["-1.5e-7", "+1", "ⁿ", "⁺1"]
+    assert page.evaluate("(texts) => texts.map(isFormula)", texts) == [formulas.shielded(t) != t for t in texts]
+    page.get_by_text("Options").click()
+    page.get_by_label("CSV for a spreadsheet").uncheck()
+    page.get_by_role("button", name="Invert").click()
+    with page.expect_download() as waiting:
+        page.locator("#download").click()
+    assert f"0 {EVIL}" in waiting.value.path().read_text("utf-8")
