@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import job_words, server, state
+from dashboard import door, job_words, server, state
 
 POLL_SECONDS = 2.0
 
@@ -10,7 +10,7 @@ POLL_SECONDS = 2.0
 def sign() -> None:
     """Draw the sign at the top; while jobs are active it runs again by itself, without the page."""
     active = any(job.active for job in server.jobs().all())
-    st.fragment(_draw, run_every=POLL_SECONDS if active else None)()
+    door.part(_draw, POLL_SECONDS if active else None)()
 
 
 def _draw() -> None:

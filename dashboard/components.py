@@ -13,8 +13,10 @@ from streamlit.delta_generator import DeltaGenerator
 from core.errors import ExplorerError
 from core.jobs import Job
 from core.quality import EXPLANATIONS, TITLES, Scores, text
-from dashboard import job_words, server, state
-from dashboard.job_words import duration as duration  # pages have it from here
+from dashboard import door, job_words, server, state
+from dashboard.texts import duration as duration  # pages have these from here
+from dashboard.texts import plain as plain
+from dashboard.texts import printable as printable
 
 POLL_SECONDS = 0.5
 _STYLE = """<style>
@@ -78,16 +80,6 @@ def problem(error: ExplorerError) -> None:
     st.error(plain(str(error)), icon=":material/error:")
 
 
-def plain(text: str) -> str:
-    """Return a text, which may hold file names, such that Markdown shows it letter by letter."""
-    return "".join(f"\\{letter}" if letter in "\\`*_{}[]()<>#+-!|$~:" else letter for letter in text)
-
-
-def printable(text: str) -> str:
-    """Return a text whose control characters are shown, and that is read from left to right whatever names it holds."""
-    return "".join(letter if letter.isprintable() or letter == "\n" else repr(letter)[1:-1] for letter in text)
-
-
 def job_progress(job: Job) -> None:
     """Show how far a job is, the time left, and a button that stops it."""
     bar, button = st.columns([8, 1], vertical_alignment="bottom")
@@ -122,7 +114,7 @@ def watch(job: Job) -> None:
         else:
             job_progress(now)
 
-    st.fragment(poll, run_every=POLL_SECONDS)()
+    door.part(poll, POLL_SECONDS)()
 
 
 def numbers(scores: Scores) -> None:

@@ -6,8 +6,9 @@ Nothing of the images, of the store or of a session is read before `enter` lets 
 import ipaddress
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import wraps
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,8 @@ from streamlit.errors import Error
 from core import roots
 from core.decisions import MOST_NAME
 from core.errors import ConfigError, ExplorerError
-from dashboard import components
 from dashboard.access import Access, access_of, identity, is_allowed, is_over
+from dashboard.texts import plain
 
 
 @dataclass
@@ -45,7 +46,7 @@ def enter(linked: bool) -> bool:
             return True
         access = access_of(st.secrets.get("access"))
     except ExplorerError as error:
-        components.problem(error)
+        st.error(plain(str(error)), icon=":material/error:")
         return False
     if not _logged_in(access):
         _login(section, linked)
@@ -56,8 +57,20 @@ def enter(linked: bool) -> bool:
     return True
 
 
-def stays() -> bool:
-    """Say whether this session may still be here: a part of a page that runs alone asks it before it shows anything."""
+def part(draw: Callable[..., None], run_every: float | None = None) -> Callable[..., None]:
+    """Return a part of a page that may run alone, every so many seconds; for who may be here no more the page runs again."""
+
+    @wraps(draw)
+    def guarded(*args: object) -> None:
+        if not _stays():
+            st.rerun()
+        draw(*args)
+
+    made: Callable[..., None] = st.fragment(guarded, run_every=run_every)
+    return made
+
+
+def _stays() -> bool:
     try:
         if _auth() is None:
             return True
@@ -77,7 +90,7 @@ def who() -> None:
     """Say who is logged in, with a way out; nothing where nobody needs to."""
     logged_in = name()
     if logged_in is not None:
-        st.caption(components.plain(f"Logged in as {logged_in}"))
+        st.caption(plain(f"Logged in as {logged_in}"))
         st.button("Log out", icon=":material/logout:", on_click=_log_out, key="door.out")
 
 

@@ -14,6 +14,7 @@ from core.neighbours import GraphConfig
 from core.plans import Plan, TrainedClassifier, TrainSpec
 from core.spreading import SpreadConfig
 from core.sweep import SweepConfig
+from dashboard.texts import duration
 
 MOST_SETTINGS = 6
 STAGES = {"images": "Reading images", "model": "Training", "latents": "Encoding", "reduced": "Reduction"}
@@ -24,14 +25,6 @@ ANALYSES = {
     DuplicateConfig: "Duplicates",
     SpreadConfig: "Spreading labels",
 }
-
-
-def duration(seconds: float) -> str:
-    """Write a time for people: "3 s", "2 min", "1 h 20 min"."""
-    if seconds < 59.5:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def title(job: Job) -> str:
@@ -107,7 +100,7 @@ def progress(job: Job) -> str:
     if now is None:
         return "Starting…"
     left = "" if now.seconds_left is None or now.done >= now.total else f" – about {duration(now.seconds_left)} left"
-    return f"{now.stage}: {now.counted}{left}"
+    return f"{now.stage}: {now.counted}{left}" if now.total or now.done else f"{now.stage}…"
 
 
 def brief(job: Job) -> str:

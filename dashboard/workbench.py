@@ -14,7 +14,6 @@ from dashboard import (
     beside,
     chosen,
     components,
-    door,
     drawn,
     further,
     moves,
@@ -62,8 +61,6 @@ PANELS: Mapping[str, Callable[[Results], None]] = {
 
 def show(scene: Scene, drawing: display.Display, job_name: str | None) -> None:
     """Draw progress, map and selection; runs alone while a job is polled and after a selection."""
-    if not door.stays():
-        st.rerun()
     job = server.jobs().get(job_name) if job_name is not None else None
     shown = scene.shown
     if scene.missing is not None:

@@ -22,12 +22,10 @@ REVIEWED = ("Decision", "Corrected label")  # columns of the map that change wit
 
 def show(shown: Results) -> None:
     """Draw the panel, which runs alone after a decision, so that the map need not be drawn again."""
-    st.fragment(_panel)(shown)
+    door.part(_panel)(shown)
 
 
 def _panel(shown: Results) -> None:
-    if not door.stays():
-        st.rerun()
     shown = reviewing.attached(shown)
     problem = state.taken(reviewing.PROBLEM)
     if problem:
@@ -77,7 +75,7 @@ def _panel(shown: Results) -> None:
         suspect_card.show(at, row)
     review_actions.further(at, row, press)
     reviewing.seen(at.review)
-    st.fragment(_others, run_every=POLL_SECONDS)(at.images)
+    door.part(_others, POLL_SECONDS)(at.images)
     sessions.write_address()
     if state.is_new("review drawn", str(at.review.cursor)) and at.review.events and _colored():
         st.rerun()  # the map is drawn by what was decided

@@ -10,6 +10,7 @@ from core.plans import Plan, TrainSpec
 from dashboard import (
     beside,
     components,
+    door,
     drawn,
     further,
     inputs,
@@ -76,7 +77,7 @@ def _learn(plan: Plan) -> None:
     )
     if not job.active:
         components.job_ended(job)
-    st.fragment(learning.watch, run_every=components.POLL_SECONDS if job.active else None)(job.id, job.active)
+    door.part(learning.watch, components.POLL_SECONDS if job.active else None)(job.id, job.active)
 
 
 def _no_weights() -> None:
@@ -122,7 +123,7 @@ def _draw(scene: Scene, recipe_name: str) -> None:
         display.store_status(scene.shown)
     numbers = st.container()
     polling = components.POLL_SECONDS if job is not None and job.active else None
-    st.fragment(workbench.show, run_every=polling)(scene, drawing, job.id if job is not None else None)
+    door.part(workbench.show, polling)(scene, drawing, job.id if job is not None else None)
     if scenes.formed(scene, job) is None:  # of a map that only a sample has a place on there are none
         with numbers:
             components.numbers(drawn.scores(scene.shown))

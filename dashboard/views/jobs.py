@@ -5,7 +5,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.jobs import Job
 from core.plans import TrainedClassifier, TrainSpec
-from dashboard import components, job_words, server, state
+from dashboard import components, door, job_words, server, state
 
 POLL_SECONDS = 1.0
 IDLE_SECONDS = 3.0  # between looks for a job that another tab starts
@@ -24,7 +24,7 @@ STATES = {
 def show() -> None:
     """Draw the page; the list runs again by itself."""
     active = any(job.active for job in server.jobs().all())
-    st.fragment(_list, run_every=POLL_SECONDS if active else IDLE_SECONDS)(active)
+    door.part(_list, POLL_SECONDS if active else IDLE_SECONDS)(active)
 
 
 def _list(active: bool) -> None:
