@@ -41,6 +41,7 @@ from core.keys import (
     projection_key,
     reduced_key,
     sample_key,
+    training_key,
 )
 from core.latents import Latents, encode
 from core.models import TrainedModel
@@ -266,3 +267,9 @@ def learnt_from(
     """Return the images that a model learns from, in a plan for these images, and those it is validated on."""
     learnt = image_set if spec.data is None else images(store, spec.data, callback).value
     return learnt, None if spec.validation is None else images(store, spec.validation, callback).value
+
+
+def begin_anew(store: Store, spec: TrainSpec, image_set: ImageSet, callback: Callback = ignore) -> None:
+    """Forget how far an interrupted training was; models that it left stay."""
+    learnt, validation = learnt_from(store, spec, image_set, callback)
+    trainings.discard(store, training_key(learnt, spec, validation))

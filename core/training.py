@@ -61,8 +61,8 @@ def train(
     sums are rounded: a deterministic training takes all cores, or as many as its state was computed with.
 
     `callback` gets batches done and the latest losses and, after each epoch, a preview: `epoch`, `history`, and
-    `originals` and `reconstructions`, uint8 (8, h, w, c), of held-out images when there are any; `went_on` is the position
-    that the training went on from, if it did, and comes with a preview of its own before the first batch.
+    `originals` and `reconstructions`, uint8 (8, h, w, c), of held-out images when there are any; `went_on` says after
+    what the training went on, if it did ("epoch 7 of 20, batch 120"), first in a preview without pictures before any batch.
 
     Parameters
     ----------
@@ -101,7 +101,8 @@ def train(
 
         def report(progress: Progress) -> None:
             if progress.preview is not None and position is not None:
-                progress = dataclasses.replace(progress, preview={**progress.preview, "went_on": position})
+                after = position.text(training.epochs)
+                progress = dataclasses.replace(progress, preview={**progress.preview, "went_on": after})
             callback(progress)
             again()  # others may have shared out the cores anew meanwhile
 
