@@ -178,7 +178,6 @@ def test_killed_at_random_moments_it_ends_with_the_same_weights(data, tmp_path):
 def test_killed_while_it_writes_the_earlier_or_the_newer_state_is_there(moment, batch, data, whole, tmp_path):
     process = begun(data, tmp_path, pause=0.0, die=moment)
     assert ended(process, tmp_path)[0] == -signal.SIGKILL
-    assert left_in(tmp_path, data)[0].position == Position(1, batch) or moment == "both"
     positions = sorted(item.position for item in left_in(tmp_path, data))
     assert positions == [Position(1, 2), Position(1, 3)] if moment == "both" else [Position(1, batch)]
     assert bytes_of(finished(data, tmp_path, Position(1, batch))) == whole
