@@ -44,7 +44,7 @@ def go_on(source: Source, item: Interrupted) -> None:
     st.rerun(scope="app")
 
 
-def watch(name: str, polling: bool, stopped: Interrupted | None) -> None:
+def watch(name: str, polling: bool, stopped: Interrupted | None = None) -> None:
     """Show a training job: its progress, its losses, and what the model makes of some images.
 
     `stopped` is what it left, if it ended before its last epoch.
