@@ -246,12 +246,13 @@ while (now := jobs.get(job.id)).active:
 """
 
 
-def test_a_worker_whose_server_was_killed_keeps_the_state(data, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_worker_whose_server_has_ended_keeps_the_state(number, data, tmp_path):
     command = [sys.executable, "-c", SERVER, str(tmp_path / "store"), str(data)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         while (line := server.stdout.readline()) and int(line) < 3:
             pass
-        server.kill()
+        server.send_signal(number)
     end = time.monotonic() + PATIENCE
     while not (left := left_in(tmp_path, data)):
         assert time.monotonic() < end, "the worker left no state"
