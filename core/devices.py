@@ -1,8 +1,8 @@
 """How a device computes, never what: number formats, memory layout, images kept on it, and batches that fit into it."""
 
 import logging
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
@@ -37,6 +37,29 @@ def autocast(precision: Precision, device: torch.device) -> Any:
     """Compute in `halves(precision, device)` while the block runs; parameters and losses stay float32."""
     chosen = halves(precision, device)
     return nullcontext() if chosen is None else torch.autocast(device.type, chosen)
+
+
+@contextmanager
+def on_threads(count: int) -> Iterator[Callable[[], None]]:
+    """Compute on so many threads of the CPU while the block runs, 0 for as many as there happen to be.
+
+    The block gets a function that sets the number again, after something that may have changed it; what it was changed to
+    holds after the block.
+    """
+    outside = torch.get_num_threads()
+
+    def again() -> None:
+        nonlocal outside
+        if count and torch.get_num_threads() != count:
+            outside = torch.get_num_threads()
+            torch.set_num_threads(count)
+
+    again()
+    try:
+        yield again
+    finally:
+        if torch.get_num_threads() != outside:
+            torch.set_num_threads(outside)
 
 
 def arrange(module: nn.Module) -> nn.Module:

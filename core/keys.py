@@ -4,6 +4,7 @@ Device, threads and callbacks say how and not what; they are never in a key.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from core.classified import ClassifierModel
 from core.config import ClusterConfig, Metric, ProjectionConfig, ReductionConfig, UMAPConfig, to_json
@@ -13,7 +14,7 @@ from core.store import key_of
 
 # Bump a number when its stage's algorithm changes: old entries are then never found again. UMAP has one of its own.
 VERSIONS = {
-    "images": 1, "model": 1, "latents": 1, "reduced": 1, "neighbours": 2, "projection": 2, "umap": 2,
+    "images": 1, "model": 1, "training": 1, "latents": 1, "reduced": 1, "neighbours": 2, "projection": 2, "umap": 2,
     "clustering": 1, "ensemble": 2,
 }  # fmt: skip
 
@@ -35,6 +36,12 @@ def model_key(image_set: ImageSet, spec: TrainSpec, validation: ImageSet | None 
     if training["precision"] == "auto":
         del training["precision"]  # models of before there was this setting are found again
     return key_of(VERSIONS["model"], image_set.fingerprint, to_json(spec.autoencoder), training, *other)
+
+
+def training_key(image_set: ImageSet, spec: TrainSpec, validation: ImageSet | None = None) -> str:
+    """Key of a training, whatever the number of its epochs: one of more goes through the same weights."""
+    once = replace(spec, training=replace(spec.training, epochs=1))
+    return key_of(VERSIONS["training"], model_key(image_set, once, validation))
 
 
 def latents_key(model: AnyModel, images: Staged[ImageSet]) -> str:

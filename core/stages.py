@@ -7,14 +7,13 @@ reduced + config; clustering ← what it clusters + config.
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from core import checkpoints, classified, models, roots
+from core import checkpoints, classified, models, roots, trainings
 from core.classified import ClassifierModel
 from core.clustering import Clustering, cluster
 from core.config import ClusterConfig, Metric, ProjectionConfig, ReductionConfig, to_json
@@ -38,11 +37,11 @@ from core.keys import (
     components_key,
     images_key,
     latents_key,
-    model_key,
     neighbours_key,
     projection_key,
     reduced_key,
     sample_key,
+    training_key,
 )
 from core.latents import Latents, encode
 from core.models import TrainedModel
@@ -267,25 +266,19 @@ def coordinates_of(value: Latents | Reduced | Projection) -> np.ndarray:
 def _trained(
     store: Store, spec: TrainSpec, image_set: ImageSet, callback: Callback, device: str | None
 ) -> Staged[TrainedModel]:
-    from core.training import train  # torch
+    learnt, validation = learnt_from(store, spec, image_set, callback)
+    return trainings.trained(store, spec, learnt, validation, callback, device)
 
+
+def learnt_from(
+    store: Store, spec: TrainSpec, image_set: ImageSet, callback: Callback = ignore
+) -> tuple[ImageSet, ImageSet | None]:
+    """Return the images that a model learns from, in a plan for these images, and those it is validated on."""
     learnt = image_set if spec.data is None else images(store, spec.data, callback).value
-    validation = None if spec.validation is None else images(store, spec.validation, callback).value
-    key = model_key(learnt, spec, validation)
-    entry = store.get("model", key)
-    if entry is not None:
-        return Staged(models.from_entry(entry), key, True, entry.seconds)
-    started = time.perf_counter()
+    return learnt, None if spec.validation is None else images(store, spec.validation, callback).value
 
-    def keep(value: TrainedModel) -> str:
-        # A model after e epochs is exactly the one trained for e epochs, stopped or not: it gets that key.
-        place = model_key(learnt, replace(spec, training=value.training or spec.training), validation)
-        arrays, info = models.to_entry(value)
-        store.put("model", place, arrays, {**info, "images": learnt.fingerprint}, time.perf_counter() - started)
-        return place
 
-    value = train(
-        learnt, spec.autoencoder, spec.training, callback, device, validation=validation,
-        checkpoint=keep, checkpoint_every=spec.checkpoint_every,
-    )  # fmt: skip
-    return Staged(value, keep(value), False, time.perf_counter() - started)
+def begin_anew(store: Store, spec: TrainSpec, image_set: ImageSet, callback: Callback = ignore) -> None:
+    """Forget how far an interrupted training was; models that it left stay."""
+    learnt, validation = learnt_from(store, spec, image_set, callback)
+    trainings.discard(store, training_key(learnt, spec, validation))

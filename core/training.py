@@ -1,72 +1,44 @@
 """Train the autoencoder: the same seed gives the same weights on one device, whatever the random state outside.
 
 A training that is stopped returns its completed epochs, and is then exactly the training of so many epochs: nothing
-here depends on how many were planned.
+here depends on how many were planned. It hands out its state now and then, and goes on from one to the same weights, bit
+for bit on a CPU, as if it had never been interrupted.
 """
 
 import dataclasses
-import math
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from core.autoencoders import Autoencoder, build, to_weights
-from core.config import ModelConfig, TrainingConfig, ValueRange
-from core.devices import Pixels, arrange, autocast, compiled_if_it_pays, fit_memory, halves
-from core.errors import CheckpointError, TrainingError
+from core import steps
+from core.autoencoders import build
+from core.config import ModelConfig, TrainingConfig
+from core.devices import arrange, compiled_if_it_pays, halves, on_threads
+from core.errors import CheckpointError
 from core.imageset import ImageSet
 from core.latents import pick_device, to_images
-from core.models import Epoch, TrainedModel
-from core.progress import Callback, Cancelled, Progress, ignore, stopwatch
+from core.models import TrainedModel
+from core.progress import Callback, Cancelled, Progress, ignore
+from core.steps import Run
+from core.threads import cores
+from core.training_state import Position, State
 
 PREVIEWED = 8  # images whose reconstruction is shown after each epoch
-REPORT_SECONDS = 0.1
+KEEP_SHARE = 0.01  # of the time may go into keeping states
+KEEP_SECONDS = 5.0  # between two states at least: what a killed training loses, and disks wear
+Keep = Callable[[State], object]
+_log = logging.getLogger(__name__)
 _LOSSES: dict[str, Callable[[], nn.Module]] = {
     "mse": nn.MSELoss,
     "l1": nn.L1Loss,
     "huber": lambda: nn.HuberLoss(delta=0.1),
 }
-
-
-@dataclass
-class _Run:
-    """What the epochs of one training share."""
-
-    images: ImageSet
-    config: TrainingConfig
-    device: torch.device
-    callback: Callback
-    rows: np.ndarray  # (n_train,) rows learnt from
-    validated: ImageSet
-    held_out: np.ndarray  # (n_validation,) rows of `validated`
-    module: Autoencoder
-    optimizer: torch.optim.Optimizer
-    loss: nn.Module
-    scaler: torch.amp.GradScaler
-    value_range: ValueRange
-    history: list[Epoch] = field(default_factory=list)
-    reported: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.learnt = Pixels(self.images, self.device, self.value_range)
-        same = self.validated is self.images
-        self.checked = self.learnt if same else Pixels(self.validated, self.device, self.value_range)
-        self.at_once = self.config.batch_size  # images whose gradient the memory does for
-        self.forward: Callable[[torch.Tensor], torch.Tensor] = self.module
-
-    @property
-    def batches(self) -> int:
-        return math.ceil(len(self.rows) / self.config.batch_size)
-
-    @property
-    def amp(self) -> Any:
-        return autocast(self.config.precision, self.device)
 
 
 def train(
@@ -79,19 +51,25 @@ def train(
     validation: ImageSet | None = None,
     checkpoint: Callable[[TrainedModel], object] | None = None,
     checkpoint_every: int = 0,
+    state: State | None = None,
+    keep: Keep | None = None,
 ) -> TrainedModel:
     """Train an autoencoder on images; on CUDA when there is one, there in mixed precision.
 
     When the memory does not do for a batch, the gradients of its halves are added up, and a warning says so: the
-    steps are the same, but for batch normalisation, which then sees the halves.
+    steps are the same, but for batch normalisation, which then sees the halves. On a CPU the number of threads decides how
+    sums are rounded: a deterministic training takes all cores, or as many as its state was computed with.
 
     `callback` gets batches done and the latest losses and, after each epoch, a preview: `epoch`, `history`, and
-    `originals` and `reconstructions`, uint8 (8, h, w, c), of held-out images when there are any.
+    `originals` and `reconstructions`, uint8 (8, h, w, c), of held-out images when there are any; `went_on` says after
+    what the training went on, if it did ("epoch 7 of 20, batch 120"), first in a preview without pictures before any batch.
 
     Parameters
     ----------
     validation : images that are not learnt from, in place of `training.validation_share` of `images`.
     checkpoint : gets the model as it is after every `checkpoint_every` epochs but the last; 0 never.
+    state : where to go on; one that does not fit is a warning, and the training begins anew.
+    keep : gets the state now and then, when the training is stopped, and at its end.
 
     Raises
     ------
@@ -102,18 +80,8 @@ def train(
         raise CheckpointError(
             f"Validation images are {validation.image_shape}, training images {images.image_shape}; bring them to one shape."
         )
-    on = torch.device(pick_device(device))
-    order = np.random.default_rng(training.seed).permutation(len(images))
-    held = min(round(len(images) * training.validation_share), len(images) - 1) if validation is None else 0
-    with _seeded(training.seed):
-        module = build(autoencoder, images.image_shape)
-    arrange(module.to(on))
-    run = _Run(
-        images, training, on, callback, np.sort(order[held:]), validation or images,
-        np.sort(order[:held]) if validation is None else np.arange(len(validation)), module,
-        _optimizer(module, training), _LOSSES[training.loss](),
-        torch.amp.GradScaler(on.type, enabled=halves(training.precision, on) == torch.float16), autoencoder.value_range,
-    )  # fmt: skip
+    run = _begun(images, autoencoder, training, torch.device(pick_device(device)), validation)
+    position = _gone_on(run, state)
 
     def model(weights: dict[str, np.ndarray], stopped: bool = False) -> TrainedModel:
         done = dataclasses.replace(training, epochs=len(run.history))
@@ -122,13 +90,74 @@ def train(
             autoencoder, done, images.image_shape, weights, history, images.name, stopped_early=stopped
         )
 
-    def keep(weights: dict[str, np.ndarray]) -> None:
+    def completed() -> None:
         done = len(run.history)
         if checkpoint is not None and checkpoint_every and done % checkpoint_every == 0 and done < training.epochs:
-            checkpoint(model(weights))
+            checkpoint(model(run.complete))
 
-    with _algorithms(training.deterministic):
-        return model(*_epochs(run, keep))
+    fixed = training.deterministic and run.device.type == "cpu"
+    threads = _threads(run, None if position is None else state) if fixed else 0
+    with _algorithms(training.deterministic), on_threads(threads) as again:
+
+        def report(progress: Progress) -> None:
+            if progress.preview is not None and position is not None:
+                after = position.text(training.epochs)
+                progress = dataclasses.replace(progress, preview={**progress.preview, "went_on": after})
+            callback(progress)
+            again()  # others may have shared out the cores anew meanwhile
+
+        run.callback = report
+        stopped = _epochs(run, completed, _Keeping(run, keep, threads), gone_on=position is not None)
+        return model(run.complete, stopped)
+
+
+def _begun(
+    images: ImageSet,
+    autoencoder: ModelConfig,
+    training: TrainingConfig,
+    on: torch.device,
+    validation: ImageSet | None,
+) -> Run:
+    order = np.random.default_rng(training.seed).permutation(len(images))
+    held = min(round(len(images) * training.validation_share), len(images) - 1) if validation is None else 0
+    with _seeded(training.seed):
+        module = build(autoencoder, images.image_shape)
+    arrange(module.to(on))
+    return Run(
+        images, training, on, ignore, np.sort(order[held:]), validation or images,
+        np.sort(order[:held]) if validation is None else np.arange(len(validation)), module,
+        _optimizer(module, training), _LOSSES[training.loss](),
+        torch.amp.GradScaler(on.type, enabled=halves(training.precision, on) == torch.float16), autoencoder.value_range,
+    )  # fmt: skip
+
+
+def _gone_on(run: Run, state: State | None) -> Position | None:
+    """Bring a state back and return its position; None where there is none, or it does not fit."""
+    if state is None:
+        return None
+    try:
+        steps.bring_back(run, state)
+    except (ValueError, LookupError) as error:
+        _log.warning("The state of this training cannot be used (%s); it begins anew.", error)
+        return None
+    if (state.device, state.torch) != (run.device.type, torch.__version__):
+        _log.warning(
+            "This training was begun with PyTorch %s on %s and goes on with %s on %s; its weights may differ in the last "
+            "digits from those of one that was not interrupted.", state.torch, state.device, torch.__version__, run.device.type
+        )  # fmt: skip
+    return state.position
+
+
+def _threads(run: Run, state: State | None) -> int:
+    """Return the threads to compute with: all cores, or those of the state, as another number rounds otherwise."""
+    if state is None or not state.threads or state.device != run.device.type:
+        return cores()
+    if state.threads > cores():
+        _log.warning(
+            "This training was begun with %d threads and goes on with %d, as there are no more cores; its weights may differ "
+            "in the last digits from those of one that was not interrupted.", state.threads, cores()
+        )  # fmt: skip
+    return min(state.threads, cores())
 
 
 @contextmanager
@@ -165,98 +194,53 @@ def _optimizer(module: nn.Module, config: TrainingConfig) -> torch.optim.Optimiz
     return kind(module.parameters(), rate, weight_decay=decay)
 
 
-def _epochs(run: _Run, keep: Callable[[dict[str, np.ndarray]], None]) -> tuple[dict[str, np.ndarray], bool]:
-    seconds_left = stopwatch(run.config.epochs * run.batches)
-    weights: dict[str, np.ndarray] = {}
-    for epoch in range(1, run.config.epochs + 1):
-        try:
-            if epoch == 2 and not run.config.deterministic:  # compiled layers round otherwise
-                left = run.history[0].seconds * (run.config.epochs - 1)
+class _Keeping:
+    """Hands out the state, and not so often that it would cost more than `KEEP_SHARE` of the time."""
+
+    def __init__(self, run: Run, keep: Keep | None, threads: int) -> None:
+        self._run, self._keep, self._threads = run, keep, threads
+        self._kept = run.position
+        self._due = time.monotonic() + KEEP_SECONDS
+
+    def if_due(self) -> None:
+        """Keep the state when the time has come."""
+        if time.monotonic() >= self._due:
+            self.now()
+
+    def now(self) -> None:
+        """Keep the state, unless it has been."""
+        if self._keep is None or self._kept == self._run.position:
+            return
+        started = time.monotonic()
+        self._keep(steps.state_of(self._run, self._threads))
+        self._kept, ended = self._run.position, time.monotonic()
+        self._due = ended + max(KEEP_SECONDS, (ended - started) / KEEP_SHARE)
+
+
+def _epochs(run: Run, completed: Callable[[], None], keeping: _Keeping, gone_on: bool) -> bool:
+    """Train the epochs that are left and return whether it was stopped before the last."""
+    first = len(run.history) + 1
+    try:
+        if gone_on:
+            preview = {"epoch": len(run.history), "history": tuple(run.history)}
+            run.callback(dataclasses.replace(run.progress({}), preview=preview))
+        for epoch in range(first, run.config.epochs + 1):
+            if epoch == max(first, 2) and not run.config.deterministic:  # compiled layers round otherwise
+                left = run.history[0].seconds * (run.config.epochs - len(run.history))
                 run.forward = compiled_if_it_pays(run.module, run.device, left)
-            _epoch(run, epoch, seconds_left)
-            weights = _finite(to_weights(run.module), run)
-            keep(weights)
-            _report_epoch(run, seconds_left)
-        except Cancelled:
-            if not weights:
-                raise
-            return weights, len(run.history) < run.config.epochs
-    return weights, False
-
-
-def _epoch(run: _Run, epoch: int, seconds_left: Any) -> None:
-    started = time.perf_counter()
-    # Shuffled anew each epoch, and not from torch's state, which the weights' start used.
-    order = np.random.default_rng([run.config.seed, epoch]).permutation(run.rows)
-    run.module.train()
-    total, seen = 0.0, 0
-    for batch in range(run.batches):
-        rows = order[batch * run.config.batch_size : (batch + 1) * run.config.batch_size]
-        total += _step(run, rows, epoch) * len(rows)
-        seen += len(rows)
-        now = time.monotonic()
-        if now - run.reported >= REPORT_SECONDS and batch + 1 < run.batches:
-            run.reported = now
-            done = (epoch - 1) * run.batches + batch + 1
-            run.callback(_progress(run, done, seconds_left(done), {"epoch": epoch, "train_loss": total / seen}))
-    validation = _validation_loss(run) if len(run.held_out) else None
-    run.history.append(Epoch(epoch, total / len(run.rows), validation, round(time.perf_counter() - started, 3)))
-
-
-def _step(run: _Run, rows: np.ndarray, epoch: int) -> float:
-    value, run.at_once = fit_memory(lambda at_once: _gradient(run, rows, at_once), run.at_once)
-    if not math.isfinite(value):
-        raise _ran_away(f"The loss is {value} in epoch {epoch}", run)
-    run.scaler.step(run.optimizer)
-    run.scaler.update()
-    return value
-
-
-def _gradient(run: _Run, rows: np.ndarray, at_once: int) -> float:
-    """Set the gradients of the mean loss over these rows and return it, with `at_once` images in memory at a time."""
-    run.optimizer.zero_grad(set_to_none=True)
-    total = 0.0
-    for start in range(0, len(rows), at_once):
-        part = rows[start : start + at_once]
-        x = run.learnt.batch(part)
-        with run.amp:
-            made = run.forward(x)
-        loss = run.loss(made.float(), x) * (len(part) / len(rows))
-        run.scaler.scale(loss).backward()
-        total += float(loss.detach())
-    return total
-
-
-def _finite(weights: dict[str, np.ndarray], run: _Run) -> dict[str, np.ndarray]:
-    # The last step of an epoch can spoil weights after the last loss was looked at.
-    if not all(np.isfinite(array).all() for array in weights.values()):
-        raise _ran_away(f"The weights are not finite after epoch {len(run.history)}", run)
-    return weights
-
-
-def _ran_away(what: str, run: _Run) -> TrainingError:
-    return TrainingError(
-        f"{what}: training with learning_rate {run.config.learning_rate:g} ran away. "
-        "Lower the learning rate, or choose Adam."
-    )
+            steps.epoch(run, keeping.if_due)
+            completed()
+            keeping.now() if epoch == run.config.epochs else keeping.if_due()
+            _report_epoch(run)
+    except Cancelled:
+        keeping.now()
+        if not run.complete:
+            raise
+    return len(run.history) < run.config.epochs
 
 
 @torch.inference_mode()
-def _validation_loss(run: _Run) -> float:
-    run.module.eval()
-
-    def summed(at_once: int) -> float:
-        total = 0.0
-        for start in range(0, len(run.held_out), at_once):
-            x = run.checked.batch(run.held_out[start : start + at_once])
-            total += float(run.loss(run.module(x), x)) * len(x)
-        return total
-
-    return fit_memory(summed, 512)[0] / len(run.held_out)
-
-
-@torch.inference_mode()
-def _report_epoch(run: _Run, seconds_left: Any) -> None:
+def _report_epoch(run: Run) -> None:
     run.module.eval()
     held = len(run.held_out) > 0
     images, pixels, pool = (run.validated, run.checked, run.held_out) if held else (run.images, run.learnt, run.rows)
@@ -272,10 +256,5 @@ def _report_epoch(run: _Run, seconds_left: Any) -> None:
         "originals": images.x[shown],
         "reconstructions": decoded,  # (8, h, w, c)
     }
-    done = last.epoch * run.batches
     run.reported = time.monotonic()
-    run.callback(dataclasses.replace(_progress(run, done, seconds_left(done), metrics), preview=preview))
-
-
-def _progress(run: _Run, done: int, left: float | None, metrics: dict[str, float]) -> Progress:
-    return Progress("Training", done, run.config.epochs * run.batches, "batch", left, metrics)
+    run.callback(dataclasses.replace(run.progress(metrics), preview=preview))

@@ -6,13 +6,49 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core import trainings
+from core.architectures import name_of
+from core.images import Source
 from core.jobs import Job
 from core.models import Epoch
+from core.plans import Plan
+from core.training_state import Position
+from core.trainings import Interrupted
 from dashboard import components, server, state
 
+SHOWN = 3  # interrupted trainings at most, the newest
 
-def watch(name: str, polling: bool) -> None:
-    """Show a training job: its progress, its losses, and what the model makes of some images."""
+
+def interrupted(source: Source, left: Sequence[Interrupted]) -> None:
+    """Offer the trainings that were interrupted: each can go on, or be forgotten."""
+    for item in left[:SHOWN]:
+        text, on, away = st.columns([8, 1, 1], vertical_alignment="center")
+        size = item.spec.autoencoder.latent_size
+        what = name_of(item.spec.autoencoder) + ("" if size is None else f", {size} latents")
+        after = item.position.text(item.spec.training.epochs)
+        text.warning(
+            components.plain(f"Interrupted after {after} ({item.made[:16].replace('T', ' ')} UTC): {what}."),
+            icon=":material/pause_circle:",
+        )
+        name = f"{item.of}.{item.spec.training.epochs}"
+        if on.button("Go on", key=f"go on.{name}", type="primary", width="stretch"):
+            go_on(source, item)
+        if away.button("Discard", key=f"discard.{name}", width="stretch", help="Models that it left stay."):
+            trainings.discard(server.store(), item.of)
+            st.rerun()
+
+
+def go_on(source: Source, item: Interrupted) -> None:
+    """Start an interrupted training again; it goes on where it was."""
+    server.jobs().start(Plan(source, item.spec), "model")
+    st.rerun(scope="app")
+
+
+def watch(name: str, polling: bool, stopped: Interrupted | None = None) -> None:
+    """Show a training job: its progress, its losses, and what the model makes of some images.
+
+    `stopped` is what it left, if it ended before its last epoch.
+    """
     job = server.jobs().get(name)
     if job is None or (polling and not job.active):
         st.rerun()
@@ -21,24 +57,43 @@ def watch(name: str, polling: bool) -> None:
         components.job_progress(job)
     elif job.state == "failed":
         st.error(components.plain(job.error or "Training failed."), icon=":material/error:")
-    elif job.preview is None and job.state == "cancelled":
-        st.info(
-            "Stopped before the first epoch was complete; there is nothing to keep.", icon=":material/stop_circle:"
-        )
+    elif job.state == "cancelled":
+        _stopped(job, stopped)
     elif job.preview is None:
         st.success("This model was trained before; it is in the list below.", icon=":material/check_circle:")
     else:
-        st.success(_outcome(job), icon=":material/check_circle:")
-    if job.preview is not None:
-        _curves(job.preview["history"])  # type: ignore[arg-type]
+        st.success(
+            f"Trained for {_counted(len(_history(job)), 'epoch')}, {components.duration(job.seconds)}. Keep it under a name in "
+            "the list of models. With more epochs it goes on from here.", icon=":material/check_circle:",
+        )  # fmt: skip
+    if job.preview is not None and "went_on" in job.preview:
+        st.caption(components.plain(f"It went on after {job.preview['went_on']}."))
+    if _history(job):
+        _curves(_history(job))
         _improvement(job)
 
 
-def _outcome(job: Job) -> str:
-    epochs = len((job.preview or {}).get("history", ()))  # type: ignore[arg-type]
-    how = "Stopped" if job.state == "cancelled" else "Trained"
-    told = "1 epoch" if epochs == 1 else f"{epochs} epochs"
-    return f"{how} after {told}, {components.duration(job.seconds)}. Keep it under a name in the list of models."
+def _stopped(job: Job, left: Interrupted | None) -> None:
+    position = Position(len(_history(job))) if left is None else left.position
+    parts = [_counted(position.epoch, "epoch")] if position.epoch else []
+    parts += [_counted(position.batch, "batch")] if position.batch else []
+    done = f"Stopped after {' and '.join(parts)}" if parts else "Stopped before anything was learnt"
+    kept = "Its complete epochs are a model in the list below" if position.epoch else "No epoch is complete yet"
+    text, button = st.columns([8, 1], vertical_alignment="center")
+    text.info(f"{done}, {components.duration(job.seconds)}. {kept}.", icon=":material/stop_circle:")
+    if left is not None and button.button("Go on", key="go on", type="primary", width="stretch"):
+        go_on(job.plan.source, left)
+
+
+def _counted(count: int, what: str) -> str:
+    return (
+        f"1 {what}" if count == 1 else f"{count:,} {what}{'es' if what.endswith('ch') and what != 'epoch' else 's'}"
+    )
+
+
+def _history(job: Job) -> Sequence[Epoch]:
+    found: Sequence[Epoch] = (job.preview or {}).get("history", ())  # type: ignore[assignment]
+    return found
 
 
 def _curves(history: Sequence[Epoch]) -> None:
@@ -52,9 +107,9 @@ def _curves(history: Sequence[Epoch]) -> None:
 
 
 def _improvement(job: Job) -> None:
-    rows = state.epochs_seen(job.id, job.preview)
-    if not rows or job.preview is None:
+    if job.preview is None or "reconstructions" not in job.preview:
         return
+    rows = state.epochs_seen(job.id, job.preview)
     st.markdown(
         "**Originals, and their reconstructions after each epoch** (images the model did not learn from, where there are any)"
     )

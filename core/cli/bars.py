@@ -1,8 +1,8 @@
-"""Progress on stderr, and Ctrl-C as a request that the running stage answers."""
+"""Progress on stderr, and Ctrl-C or SIGTERM as a request that the running stage answers."""
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -36,9 +36,9 @@ class Bars:
             numbers = {name: f"{value:.4g}" for name, value in progress.metrics.items() if value is not None}
             self._bar.set_postfix(numbers, refresh=False)
         self._bar.update(progress.done - self._bar.n)
-        history: Any = (progress.preview or {}).get("history")
-        if history:
-            self._bar.write(_epoch(history[-1]), file=sys.stderr)
+        line = _line(progress.preview or {})
+        if line:
+            self._bar.write(line, file=sys.stderr)
         if progress.fraction == 1.0:
             self._bar.refresh()
 
@@ -54,15 +54,20 @@ class Bars:
             self._bar = None
 
 
-def _epoch(last: Epoch) -> str:
-    """Write the losses of an epoch in a line."""
+def _line(preview: Mapping[str, Any]) -> str:
+    """Write in a line that a training went on, or the losses of its last epoch; "" where there are none."""
+    if "went_on" in preview and "reconstructions" not in preview:
+        return f"Goes on after {preview['went_on']}."
+    if not preview.get("history"):
+        return ""
+    last: Epoch = preview["history"][-1]
     validation = "" if last.validation_loss is None else f", validation loss {last.validation_loss:.6f}"
     return f"epoch {last.epoch}: training loss {last.train_loss:.6f}{validation}, {last.seconds:.1f} s"
 
 
 @contextmanager
 def interruptible(bars: Bars) -> Iterator[None]:
-    """Let the first Ctrl-C ask the running stage to stop, and a second one end the program at once."""
+    """Let the first Ctrl-C or SIGTERM ask the running stage to stop, and a second one end the program at once."""
 
     def ask(number: int, frame: FrameType | None) -> None:
         if bars.stop:
@@ -70,9 +75,10 @@ def interruptible(bars: Bars) -> Iterator[None]:
         bars.stop = True
         print("\nStopping; press Ctrl-C again to stop at once.", file=sys.stderr)
 
-    before = signal.signal(signal.SIGINT, ask)
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         bars.close()

@@ -15,12 +15,13 @@ from core.cli.bars import Bars
 from core.errors import CheckpointError, ConfigError, ExplorerError, ExportError
 from core.images import SAMPLES, SampleSource
 from core.models import TrainedModel
-from core.plans import KeptModel, Plan, Results, StageName
+from core.plans import KeptModel, Plan, Results, StageName, TrainSpec
 from core.progress import Cancelled
 from core.recipes import RECIPES, Recipe
 from core.store import Store
 
 UPTO: Mapping[str, StageName] = {"latents": "latents", "model": "model"}  # other exports need every stage
+GO_ON = "The same command goes on from there."
 OTHERS = """
 Other images:
   /a/folder            pictures; its sub-folders are the classes (--size brings them to one side)
@@ -102,31 +103,26 @@ def _layers(name: str) -> int:
 
 
 def train(args: argparse.Namespace, bars: Bars) -> int:
-    """Train a model; when stopped, keep its complete epochs."""
+    """Train a model; when stopped, keep its complete epochs, and where it was to go on from there."""
     if args.data is None:
         raise ConfigError(
             "--data is needed: a sample, a folder, a file or a data set; `datasets` lists how to name them."
         )
     spec = arguments.train_spec(args)
-    if args.name is not None and checkpoints.checked_name(args.name) in checkpoints.names(checkpoints.models_root()):
-        raise ConfigError(f"There is a model {args.name!r} already; choose another name.")
-    if args.out is not None:
-        outputs.check_new(args.out, args.overwrite)
-        if args.out.suffix != ".safetensors":
-            raise ConfigError(f"The model file {args.out.name!r} must end in .safetensors.")
+    before = _check_place(args, spec)
     device = inputs.checked_device(args.device)
     store = pipeline.open_store(args.store)
     images = stages.images(store, arguments.source(args), bars).value
     inputs.name_skipped(images)
+    if before is not None and before.trained_on != stages.learnt_from(store, spec, images, bars)[0].name:
+        raise ConfigError(f"{args.name or args.out} is a model of other images already; choose another name.")
+    if args.fresh:
+        stages.begin_anew(store, spec, images, bars)
     staged = stages.model(store, spec, images, bars, device)
     bars.close()
     model = staged.value
     assert isinstance(model, TrainedModel)  # not a classifier, as the spec is one of a training
-    if args.name is not None:
-        place = checkpoints.keep(model, args.name, checkpoints.models_root())
-    else:
-        place = args.out
-        outputs.attempt(place, lambda: checkpoints.write_checkpoint(model, place))
+    place = _keep(model, args, before)
     last = model.history[-1]
     losses = f"training loss {last.train_loss:.5f}"
     if last.validation_loss is not None:
@@ -136,9 +132,45 @@ def train(args: argparse.Namespace, bars: Bars) -> int:
     print(f"model: {len(model.history)} epochs {how}, {losses}")
     print(f"kept in {place}")
     if bars.stop:
-        print(f"Stopped after {len(model.history)} of {spec.training.epochs} epochs.", file=sys.stderr)
+        print(f"Stopped after {len(model.history)} of {spec.training.epochs} epochs. {GO_ON}", file=sys.stderr)
         return 130
     return 0
+
+
+def _check_place(args: argparse.Namespace, spec: TrainSpec) -> TrainedModel | None:
+    """Check that the model can be kept where the flags say; return what lies there when it is its own first epochs."""
+    place = args.out if args.name is None else checkpoints.models_root() / checkpoints.checked_name(args.name)
+    before = _stopped_before(place, spec)
+    if args.name is not None:
+        if before is None and args.name in checkpoints.names(checkpoints.models_root()):
+            raise ConfigError(f"There is a model {args.name!r} already; choose another name.")
+        return before
+    if args.out.suffix != ".safetensors":
+        raise ConfigError(f"The model file {args.out.name!r} must end in .safetensors.")
+    outputs.check_new(args.out, args.overwrite or before is not None)
+    return None if args.overwrite else before
+
+
+def _stopped_before(place: Path, spec: TrainSpec) -> TrainedModel | None:
+    """Return the model that the same training left at a place when it was stopped, or None."""
+    try:
+        model = checkpoints.read_checkpoint(place)
+    except CheckpointError:
+        return None
+    planned = model.training and replace(model.training, epochs=spec.training.epochs)
+    same = (model.autoencoder, planned) == (spec.autoencoder, spec.training)
+    return model if same and model.stopped_early else None
+
+
+def _keep(model: TrainedModel, args: argparse.Namespace, before: TrainedModel | None) -> Path:
+    if args.name is None:
+        outputs.attempt(args.out, lambda: checkpoints.write_checkpoint(model, args.out))
+        return Path(args.out)
+    if before is None:
+        return checkpoints.keep(model, args.name, checkpoints.models_root())
+    directory = checkpoints.models_root() / args.name
+    checkpoints.save(model, directory)
+    return directory
 
 
 def run(args: argparse.Namespace, bars: Bars) -> int:
@@ -254,5 +286,5 @@ def perform(args: argparse.Namespace, bars: Bars) -> int:
         return 2
     except (Cancelled, KeyboardInterrupt):
         bars.close()
-        print("Stopped; finished stages stay in the store.", file=sys.stderr)
+        print(f"Stopped; finished stages stay in the store. {GO_ON}", file=sys.stderr)
         return 130

@@ -9,7 +9,7 @@ from core.cli import arguments
 from core.cli.bars import Bars
 from core.errors import ConfigError
 from core.images import ImageSet
-from core.plans import Plan, Results, Staged, StageName
+from core.plans import Plan, Results, Staged, StageName, TrainSpec
 from core.recipes import Recipe
 from core.store import Store
 
@@ -43,6 +43,10 @@ def asked(args: argparse.Namespace, bars: Bars, check_clusters: bool = True) -> 
     pipeline.attached(Results(images), plan)
     if check_clusters:
         clustering.check_size(plan.cluster.method, len(images.value))
+    if getattr(args, "fresh", False):
+        for each in (plan, *plan.others):
+            if isinstance(each.model, TrainSpec):
+                stages.begin_anew(store, each.model, images.value, bars)
     return Asked(store, recipe, plan, images, device)
 
 

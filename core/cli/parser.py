@@ -161,6 +161,9 @@ def _training(group: Any) -> None:
     group.add_argument(
         "--checkpoint-every", type=int, metavar="K", help="keep the model every K epochs (0: only the last)"
     )
+    group.add_argument(
+        "--fresh", action="store_true", help="begin anew instead of going on with a training that was interrupted"
+    )
 
 
 def _classifying(command: argparse.ArgumentParser, prefix: str = "") -> None:

@@ -76,7 +76,7 @@ def _learn(plan: Plan) -> None:
         "The model of this recipe is trained first; then its map appears here. Stopping keeps complete epochs."
     )
     if not job.active:
-        components.job_ended(job)
+        components.job_ended(job, "Go on" if job.state == "cancelled" else "Try again")
     door.part(learning.watch, components.POLL_SECONDS if job.active else None)(job.id, job.active)
 
 

@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import streamlit as st
 
-from core import architectures
+from core import architectures, trainings
 from core.architectures import ARCHITECTURES, DEFAULT
 from core.config import AutoencoderConfig, Loss, ModelConfig, Optimizer, Precision, TrainingConfig, ValueRange
 from core.images import ImageSet, Source, parts_of
 from core.jobs import Job
 from core.plans import Plan, TrainSpec, shape_text
-from dashboard import components, learning, library, offers, server, state
+from core.trainings import Interrupted
+from dashboard import components, door, learning, library, offers, server, state
 from dashboard.sidebar import images
 
 LOSSES: dict[Loss, str] = {"mse": "MSE (mean squared error)", "l1": "L1 (mean absolute error)", "huber": "Huber"}
@@ -84,7 +85,10 @@ def _autoencoder(found: ImageSet) -> ModelConfig:
 
 def _training_settings(share: bool) -> TrainingConfig:
     return TrainingConfig(
-        epochs=st.number_input("epochs", 1, 10_000, key=state.setting("train.epochs", 20)),
+        epochs=st.number_input(
+            "epochs", 1, 10_000, key=state.setting("train.epochs", 20),
+            help="How often it sees every image. After a training, more epochs go on from where it ended.",
+        ),
         loss=st.selectbox("loss", tuple(LOSSES), format_func=LOSSES.__getitem__, key=state.setting("train.loss", "mse")),
         optimizer=st.selectbox(
             "optimizer", tuple(OPTIMIZERS), format_func=OPTIMIZERS.__getitem__, key=state.setting("train.optimizer", "adam")
@@ -132,12 +136,16 @@ def _training(source: Source, found: ImageSet, spec: TrainSpec) -> None:
     plan = Plan(source, spec)
     job = _followed(source)
     active = job is not None and job.active
-    left, right = st.columns([6, 1], vertical_alignment="center")
-    left.markdown(
+    running = [other.plan.model for other in server.jobs().all() if other.active]
+    left = [item for item in trainings.interrupted(server.store(), found) if item.spec not in running]
+    stopped = next((item for item in left if job is not None and _is_of(job, item)), None)
+    learning.interrupted(source, [item for item in left if item is not stopped])
+    text, button = st.columns([6, 1], vertical_alignment="center")
+    text.markdown(
         f"Train an autoencoder on **{components.plain(found.name)}**: {len(found):,} images of "
         f"{shape_text(found.image_shape)}."
     )
-    if right.button(
+    if button.button(
         "Train", type="primary", icon=":material/play_arrow:", disabled=active, width="stretch", key="start"
     ):
         job = server.start(plan, "model")
@@ -145,8 +153,13 @@ def _training(source: Source, found: ImageSet, spec: TrainSpec) -> None:
     if job is None:
         st.caption("Nothing is being trained. Choose the settings in the sidebar and press Train.")
         return
-    active = job.active
-    st.fragment(learning.watch, run_every=components.POLL_SECONDS if active else None)(job.id, active)
+    poll = components.POLL_SECONDS if job.active else None
+    door.part(learning.watch, poll)(job.id, job.active, stopped)
+
+
+def _is_of(job: Job, item: Interrupted) -> bool:
+    """Say whether a training was interrupted because its job was stopped."""
+    return job.state == "cancelled" and job.plan.model == item.spec
 
 
 def _followed(source: Source) -> Job | None:
