@@ -20,9 +20,12 @@ import safetensors.numpy
 
 from core.errors import CheckpointError, ConfigError
 from core.models import TrainedModel, from_settings, to_settings
+from core.readers.json_text import parsed
+from core.readers.opening import open_file, size_of
 from core.readers.sources import SAMPLES
 from core.readers.weights import LIMIT_BYTES, read_safetensors, read_torch
 
+SETTINGS_BYTES = 50 << 20  # of a model, with its history
 _NAME = re.compile(r"[^\W_]([\w\-. ]{0,62}[\w\-])?")
 
 
@@ -59,7 +62,7 @@ def load(directory: Path) -> TrainedModel:
     CheckpointError : it is not there or cannot be read.
     """
     try:
-        text = (directory / "model.json").read_text("utf-8")
+        text = _settings(directory / "model.json")
     except (OSError, ValueError) as error:
         raise CheckpointError(f"There is no model in {directory}: model.json cannot be read.") from error
     return from_settings(_parsed(text, directory), read_safetensors(directory / "weights.safetensors")[0])
@@ -171,9 +174,9 @@ def read_checkpoint(path: Path) -> TrainedModel:
         return from_settings(config, weights)
     weights, metadata = read_safetensors(path)
     if "model" in metadata:
-        return from_settings(_parsed(metadata["model"], path), weights)
+        return from_settings(_parsed(metadata["model"].encode(), path), weights)
     try:
-        text = path.with_name("model.json").read_text("utf-8")
+        text = _settings(path.with_name("model.json"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path.name} does not say what it is: put its model.json beside it.") from error
     return from_settings(_parsed(text, path), weights)
@@ -183,8 +186,15 @@ def _contiguous(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: np.asarray(weights[name], order="C") for name in sorted(weights)}  # keeps 0-d arrays 0-d
 
 
-def _parsed(text: str, path: Path) -> Any:
+def _settings(path: Path) -> bytes:
+    with open_file(path) as file:
+        if size_of(file) > SETTINGS_BYTES:
+            raise CheckpointError(f"{path.name} has more than {SETTINGS_BYTES >> 20} MiB, the limit of settings.")
+        return file.read()
+
+
+def _parsed(data: bytes, path: Path) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
+        return parsed(data)
+    except ValueError as error:
         raise CheckpointError(f"The settings of {path.name} are not JSON.") from error

@@ -2,6 +2,7 @@
 
 import csv as csv_format
 import io
+import math
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -15,6 +16,7 @@ from core.decisions import KINDS, Choice, Decision
 from core.errors import ConfigError, DataError
 from core.metadata import shortened
 from core.plans import Results, some
+from core.readers.csv_files import check_csv
 from core.review import mapped
 
 LIMIT_BYTES = 200 << 20
@@ -215,8 +217,9 @@ def _read(data: bytes, name: str) -> pd.DataFrame:
     if len(data) > LIMIT_BYTES:
         raise DataError(f"{name} has more than {LIMIT_BYTES >> 20} MiB, the limit of a file of corrections.")
     try:
+        check_csv(io.BytesIO(data), name)
         frame = pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (ValueError, TypeError) as error:  # pandas' parse errors, and what is no UTF-8
+    except (ValueError, TypeError, csv_format.Error) as error:  # pandas' parse errors, and what is no UTF-8
         raise DataError(f"{name} cannot be read as CSV: {' '.join(str(error).split())[:150]}") from error
     missing = [column for column in ("id", "new") if column not in frame]
     if missing:
@@ -259,10 +262,10 @@ def _choice(record: Mapping[str, str], row: int, id_: str, review: Review, name:
         old, new = (_number(text, key, review, name) for text in (old, new))
     try:
         value = float(score) if score else None
-    except ValueError as error:
-        raise DataError(
-            f"{name} has the score {score[:40]!r} for image {id_[:80]!r}; it must be a number."
-        ) from error
+    except ValueError:
+        value = math.nan
+    if value is not None and not math.isfinite(value):
+        raise DataError(f"{name} has the score {score[:40]!r} for image {id_[:80]!r}; it must be a number.")
     return Choice(
         row, id_, kind, old, new, value, key, "rule" if by == "rule" else "person", _plain(record.get("reviewer", "")),
         record.get("time", ""),

@@ -15,6 +15,7 @@
 
 import unicodedata
 
+LONGEST = 1200  # letters of an error
 _HIDDEN = ("Cc", "Cs", "Zl", "Zp")
 _TURNING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
@@ -30,10 +31,11 @@ def one_line(text: str) -> str:
 
 
 class ExplorerError(Exception):
-    """Base of every error whose text is meant for the user; it is one line, whatever names are in it."""
+    """Base of every error whose text is meant for the user: one line, of bounded length, whatever names are in it."""
 
     def __str__(self) -> str:
-        return one_line(super().__str__())
+        text = one_line(super().__str__())
+        return text if len(text) <= LONGEST else f"{text[: LONGEST - 210]} … {text[-200:]}"
 
 
 class ConfigError(ExplorerError):

@@ -118,7 +118,7 @@ def signature(source: Source) -> str:
     for path in _files(source):
         try:
             status = path.stat()
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise DataError(f"{as_text(str(path))} is not there or cannot be opened.") from error
         digest.update(f"{path.name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()

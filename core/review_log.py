@@ -18,6 +18,7 @@ from typing import Any
 
 from core.checkpoints import models_root
 from core.errors import ReviewError
+from core.readers.opening import open_file
 
 LIMIT_BYTES = 256 << 20  # of a file: about a million decisions
 LINE_BYTES = 512 << 10  # of an event
@@ -107,7 +108,7 @@ def read(path: Path, since: Cursor | None = None) -> Lines:
     """
     since = since or Cursor()
     try:
-        with path.open("rb") as file, _locked(file.fileno(), shared=True):
+        with open_file(path) as file, _locked(file.fileno(), shared=True):
             status = os.fstat(file.fileno())
             start, restarted = since, since.offset > 0 and not _goes_on(file.fileno(), status, since)
             if restarted:

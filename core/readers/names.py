@@ -1,5 +1,6 @@
 """What people type to name their images, understood: `digits`, `/a/folder`, `a.npz`, `a.zip`, `mnist:/dir:test`."""
 
+import os
 from pathlib import Path
 from typing import get_args
 
@@ -20,6 +21,8 @@ from core.readers.sources import (
     as_text,
     is_folder,
 )
+
+LONGEST = 4096  # letters of a path
 
 
 def parse_source(
@@ -91,11 +94,14 @@ def _named(text: str) -> Source | None:
 
 
 def _path(text: str, labels: str | None, size: int | None) -> Source:
-    if not text or "\0" in text:
-        raise DataError(f"{text!r} is not the path of a folder or a file.")
     path = _absolute(text)
     if is_folder(path):
         return FolderSource(path, size)
+    file = path.lower().endswith((".npy", ".npz", ".zip"))
+    if (
+        file and path != text and not Path(path).exists()
+    ):  # the sentence says what was typed, not where it was looked for
+        raise DataError(f"{as_text(text)!r} is not a file that exists.")
     if path.lower().endswith((".npy", ".npz")):
         return ArraySource(path, _absolute(labels) if labels else None)
     if path.lower().endswith(".zip"):
@@ -107,6 +113,14 @@ def _path(text: str, labels: str | None, size: int | None) -> Source:
 
 
 def _absolute(text: str) -> str:
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:  # half a pair of surrogates
+        known = False
+    else:
+        known = bool(text) and "\0" not in text and len(text) <= LONGEST
+    if not known:
+        raise DataError(f"{as_text(text[:200])!r} is not the path of a folder or a file.")
     try:
         return str(Path(text).expanduser().absolute())
     except RuntimeError:  # ~somebody who is not known

@@ -225,4 +225,7 @@ def is_folder(path: str) -> bool:
 
 def as_text(path: str) -> str:
     """Make a path valid Unicode: bytes that are not UTF-8 become `\\xff`."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    try:
+        return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half a pair of surrogates, which is no file's name
+        return path.encode("utf-8", "backslashreplace").decode()
