@@ -50,7 +50,8 @@ def csv(frame: pd.DataFrame) -> bytes:
     safe = frame.copy()
     for name in frame.columns:
         if not pd.api.types.is_numeric_dtype(frame[name]):
-            safe[name] = [f"'{text}" if _SHIELDED.match(str(text)) else text for text in frame[name]]
+            texts = [f"'{text}" if _SHIELDED.match(str(text)) else text for text in frame[name]]
+            safe[name] = pd.Series(texts, safe.index, dtype=object)
     text = safe.to_csv(index=False, lineterminator="\n", quoting=csv_format.QUOTE_NONNUMERIC)
     return text.encode("utf-8", "backslashreplace")
 
@@ -197,7 +198,8 @@ def _frame(made: Sequence[Decision], review: Review) -> pd.DataFrame:
         )
         for decision in made
     ]
-    return pd.DataFrame(values, columns=list(COLUMNS)).astype({"score": float})
+    # pandas' own texts take no half pair of surrogates, which an id or label of a kept review may have
+    return pd.DataFrame(values, columns=list(COLUMNS), dtype=object).astype({"score": float})
 
 
 def _shown(text: str, decision: Decision, review: Review) -> str:

@@ -205,8 +205,6 @@ def _decision_problem(record: Mapping[str, Any]) -> str:
         text = record.get(name)
         if not isinstance(text, str) or len(text) > MOST_TEXT:
             return f"The {name} of image {row} must be a text of at most {MOST_TEXT:,} letters."
-        if text != text.encode("utf-8", "replace").decode():  # half a pair of surrogates
-            return f"The {name} of image {row} is no text in Unicode."
     if kind not in KINDS:
         return f"{str(kind)[:40]!r} is no decision; there are {', '.join(KINDS)}."
     if not isinstance(key, str) or (key and not _KEY.fullmatch(key)):

@@ -3,13 +3,14 @@
 import errno
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
-def open_file(path: Path, links: bool = True) -> BinaryIO:
+def open_file(path: Path, links: bool = True) -> BufferedReader:
     """Open a regular file for reading; without `links`, not the one that a link leads to.
 
     Raises

@@ -109,11 +109,14 @@ def _escaped(value: Any) -> None:
 
 
 CLASS_NAMES = [
-    *(Case(f"class names, {what}", "class names", as_file(content, "names.json"), refused=".") for what, content in NOT_JSON.items()),
-    *(Case(f"class names, {what}", "class names", as_file(content, "names.json"), refused=".") for what, content in OTHER.items()),
+    *(Case(f"class names, {what}", "class names", as_file(content, "names.json"), refused=".") for what,
+         content in NOT_JSON.items()),
+    *(Case(f"class names, {what}", "class names", as_file(content, "names.json"), refused=".") for what,
+         content in OTHER.items()),
     Case("class names, markup", "class names", as_file(b'["<b>", "\\u202e"]', "names.json"), holds=anything),
     Case("class names, of other types", "class names", as_file(b'["a", 1]', "names.json"), refused="must have a name"),
-    Case("class names, one missing", "class names", as_file(b'{"0": "a", "2": "b"}', "names.json"), refused="class 1 is missing"),
+    Case("class names, one missing", "class names", as_file(b'{"0": "a", "2": "b"}', "names.json"),
+         refused="class 1 is missing"),
     Case("class names, a key of 5,000 digits", "class names", as_file(b'{"' + b"9" * 5000 + b'": "a"}', "names.json"),
          refused="class 0 is missing"),
     Case("class names, 100 MB", "class names", _large("names.json"), refused="limit"),
@@ -124,16 +127,20 @@ RECIPES = [
     Case("recipe, right", "recipe", as_file(_changed(RECIPE), "recipe.json"), holds=anything),
     *(Case(f"recipe, {what}", "recipe", as_file(content, "recipe.json"), refused=".") for what, content in NOT_JSON.items()),
     *(Case(f"recipe, {what}", "recipe", as_file(content, "recipe.json"), refused=".") for what, content in OTHER.items()),
-    *(Case(f"recipe, {field} is {value!r:.40}", "recipe", as_file(_changed(RECIPE, **{field: value}), "recipe.json"), refused=".",
+    *(Case(f"recipe, {field} is {value!r:.40}", "recipe", as_file(_changed(RECIPE, **{field: value}), "recipe.json"),
+         refused=".",
            holds=anything)
-      for field in ("name", "model", "reduction", "cluster", "n_clusters", "known", "metadata", "parts", "others", "source", "start")
+      for field in ("name", "model", "reduction", "cluster", "n_clusters", "known", "metadata", "parts", "others",
+        "source", "start")
       for value in FEW),
     *(Case(f"recipe, a training whose {field} is {value!r:.40}", "recipe", as_file(
         _changed(RECIPE, model=TRAINED | {field: value}), "recipe.json"), refused=".", holds=anything)
       for field in ("autoencoder", "training", "data", "checkpoint_every") for value in (None, -1, "a", [], {"type": "Plan"})),
-    *(Case(f"recipe, {kind} of {value!r:.40}", "recipe", as_file(_changed(RECIPE, model={"type": kind, name: value}), "recipe.json"),
+    *(Case(f"recipe, {kind} of {value!r:.40}", "recipe", as_file(_changed(RECIPE, model={"type": kind, name: value}),
+         "recipe.json"),
            refused=".", holds=anything)
-      for kind, name in (("KeptModel", "name"), ("CheckpointFile", "path"), ("StoredModel", "key")) for value in (None, 1, [], "../x")),
+      for kind, name in (("KeptModel", "name"), ("CheckpointFile", "path"), ("StoredModel", "key")) for value in (None, 1,
+        [], "../x")),
     Case("recipe, epochs without end", "recipe", as_file(_changed(RECIPE, model=TRAINED | {"training": {
         "type": "TrainingConfig", "epochs": 10**400}}), "recipe.json"), refused="epochs"),
     Case("recipe, epochs of 1 MB", "recipe", as_file(_changed(RECIPE, model=TRAINED | {"training": {
@@ -141,21 +148,28 @@ RECIPES = [
     Case("recipe, layers of 1 MB", "recipe", as_file(_changed(RECIPE, model=TRAINED | {"autoencoder": {
         "type": "LayersConfig", "encoder": "conv(" * 100_000, "decoder": "x"}}), "recipe.json"), refused="."),
     Case("recipe, a setting of nobody", "recipe", as_file(_changed(RECIPE, run="ran"), "recipe.json"), refused="run"),
-    Case("recipe, a setting of Python's", "recipe", as_file(_changed(RECIPE, __class__="x"), "recipe.json"), refused="__class__"),
+    Case("recipe, a setting of Python's", "recipe", as_file(_changed(RECIPE, __class__="x"), "recipe.json"),
+         refused="__class__"),
     Case("recipe, 100 MB", "recipe", _large("recipe.json"), refused="MiB"),
     Case("recipe, a pipe", "recipe", _pipe("recipe.json"), refused="cannot be read"),
     Case("recipe, a long name", "recipe", lambda root: {"path": "a" * 5000 + ".json"}, refused="cannot be read"),
     Case("recipe, a zero", "recipe", lambda root: {"path": "a\0.json"}, refused="no path"),
     Case("recipe, half a surrogate", "recipe", lambda root: {"path": "\ud800.json"}, refused="no path"),
-    Case("recipe, nobody's home", "recipe", lambda root: {"path": "~nobody-at-all/a.json"}, refused="not known|cannot be read"),
-    *(Case(f"recipe, bits turned over, {seed}", "recipe", as_file(lambda s=seed: flipped(_changed(RECIPE), s, 3), "recipe.json"),
+    Case("recipe, nobody's home", "recipe", lambda root: {"path": "~nobody-at-all/a.json"},
+         refused="not known|cannot be read"),
+    *(Case(f"recipe, bits turned over, {seed}", "recipe", as_file(lambda s=seed: flipped(_changed(RECIPE), s, 3),
+         "recipe.json"),
            refused=".", holds=anything) for seed in range(6)),
 ]  # fmt: skip
 VIEWS = [
-    *(Case(f"view, {what}", "view", as_file(content, "view.json"), refused="not a view") for what, content in NOT_JSON.items()),
+    *(Case(f"view, {what}", "view", as_file(content, "view.json"), refused="not a view") for what,
+         content in NOT_JSON.items()),
     *(Case(f"view, {what}", "view", as_file(content, "view.json"), refused="not a view") for what, content in OTHER.items()),
-    *(Case(f"view, hostile values {value!r:.40}", "view", as_file(lambda v=value: json.dumps({"view": dict.fromkeys(("data", "path", "labels", "size", "limit.x", "model.x", "k.3", "camera", "opacity", "tsne.seed", "only.x", "recipe.x", "metadata.x", "gallery.side", "ensemble.k", "pick.radius"), v)}).encode(),
-        "view.json"), holds=anything) for value in HOSTILE),
+    *(Case(f"view, hostile values {value!r:.40}", "view",
+         as_file(lambda v=value: json.dumps({"view": dict.fromkeys(("data", "path", "labels", "size", "limit.x",
+           "model.x", "k.3", "camera", "opacity", "tsne.seed", "only.x", "recipe.x", "metadata.x", "gallery.side",
+             "ensemble.k", "pick.radius"), v)}).encode(),
+        "view.json"), refused="not a view", holds=anything) for value in HOSTILE),
     Case("view, settings of nobody", "view", as_file(b'{"view": {"__class__": 1, "jobs": [], "set.path": "/"}}', "view.json"),
          holds=lambda value: {}["x"] if value["view"] else None),
     Case("view, a selection of 2^40 images", "view", as_file(_changed({"view": {}}, selection={
