@@ -29,6 +29,7 @@ MEMBER_BYTES = 64 << 20  # of a picture's file: a few are held in memory at a ti
 TOTAL_BYTES = 64 << 30
 RATIO = 200  # a ZIP may unpack to so many times its size, and 1 GiB
 _FREE_BYTES = 1 << 30
+UNIX = 3  # where an archive was made whose entries say what kind of file they are
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # LZMA's header can ask for 4 GiB
 _END, _END64, _LOCATOR64 = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
 _END_BYTES, _ENDS64_BYTES = 22, 76
@@ -52,10 +53,9 @@ class Archive:
         try:
             with self.lock, self.zip.open(member) as file:
                 content = file.read(member.file_size)  # never more, whatever is packed there
-                whole = len(content) == member.file_size and not file.read(1)
         except _BROKEN as error:
             raise DataError("damaged in the archive") from error
-        if not whole:
+        if len(content) != member.file_size:
             raise DataError("its size in the archive is not what the archive says")
         return BytesIO(content)
 
@@ -184,13 +184,14 @@ def _check_total(total: int, own: int, name: str) -> None:
 
 def _looked_at(member: zipfile.ZipInfo, shared: bool) -> tuple[str, str]:
     """Return the id of a member and why it is skipped; "" twice for what is no picture."""
-    parts = [part for part in member.orig_filename.replace("\\", "/").split("/") if part != "."]
+    name = member.orig_filename.replace("\\", "/")
+    parts = [part for part in name.split("/") if part not in ("", ".")]
     id = "/".join(parts)
-    kind = stat.S_IFMT(member.external_attr >> 16) if member.create_system == 3 else 0  # made on Unix
-    if not id.lower().endswith((*EXTENSIONS, ".zip")) and "\0" not in id:
+    kind = stat.S_IFMT(member.external_attr >> 16) if member.create_system == UNIX else 0
+    if not name.lower().endswith((*EXTENSIONS, ".zip")) and "\0" not in name:
         return "", ""
-    if "\0" in id or ".." in parts or "" in parts or re.match(r"[A-Za-z]:", id):
-        return id, "its name leads out of the archive"
+    if "\0" in name or ".." in parts or name.startswith("/") or re.match(r"[A-Za-z]:", name):
+        return name, "its name leads out of the archive"
     if any(part.startswith(".") for part in parts) or parts[0] == "__MACOSX":
         return "", ""
     reasons = (
