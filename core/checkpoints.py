@@ -19,12 +19,15 @@ import safetensors.numpy
 from core import checksums, whole
 from core.errors import CheckpointError, ConfigError
 from core.models import TrainedModel, from_settings, to_settings
+from core.readers.json_text import parsed
+from core.readers.opening import open_file, size_of
 from core.readers.sources import SAMPLES
 from core.readers.weights import LIMIT_BYTES, read_safetensors, read_torch
 from core.store import fingerprint, key_of
 from core.versions import versions
 
 _AGAIN = "Take it from a copy, or train it again."
+SETTINGS_BYTES = 50 << 20  # of a model, with its history
 _NAME = re.compile(r"[^\W_]([\w\-. ]{0,62}[\w\-])?")
 
 
@@ -58,7 +61,7 @@ def load(directory: Path) -> TrainedModel:
     """
     whole.restored(directory)
     try:
-        text = (directory / "model.json").read_bytes()
+        text = _settings(directory / "model.json")
     except (OSError, ValueError) as error:
         raise CheckpointError(f"There is no model in {directory}: model.json cannot be read.") from error
     settings, weights = _parsed(text, directory), directory / "weights.safetensors"
@@ -183,7 +186,7 @@ def read_checkpoint(path: Path) -> TrainedModel:
             raise CheckpointError(f"The weights of {path.name} are damaged: their checksum does not fit. {_AGAIN}")
         return from_settings(settings, weights)
     try:
-        text = path.with_name("model.json").read_bytes()
+        text = _settings(path.with_name("model.json"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path.name} does not say what it is: put its model.json beside it.") from error
     return from_settings(_parsed(text, path), weights)
@@ -206,6 +209,13 @@ def _contiguous(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: np.asarray(weights[name], order="C") for name in sorted(weights)}  # keeps 0-d arrays 0-d
 
 
+def _settings(path: Path) -> bytes:
+    with open_file(path) as file:
+        if size_of(file) > SETTINGS_BYTES:
+            raise CheckpointError(f"{path.name} has more than {SETTINGS_BYTES >> 20} MiB, the limit of settings.")
+        return file.read()
+
+
 def _told(model: TrainedModel, sums: Mapping[str, str], **how: Any) -> bytes:
     return checksums.sealed({**to_settings(model), "versions": versions(), "sums": sums}, **how)
 
@@ -223,10 +233,11 @@ def _sums(settings: Any) -> Mapping[str, Any]:
 
 def _parsed(text: bytes, path: Path) -> Any:
     try:
+        parsed(text)  # finds what is no Unicode or nested without end
         return checksums.unsealed(text)
     except checksums.Damaged as error:
         raise CheckpointError(
             f"The settings of {path.name} are damaged: their checksum does not fit. {_AGAIN}"
         ) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise CheckpointError(f"The settings of {path.name} are not JSON.") from error

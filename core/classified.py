@@ -14,6 +14,7 @@ from core.imageset import ImageSet
 from core.latents import Latents
 from core.progress import Callback, ignore
 from core.readers.classnames import ClassName, match_classes, read_class_names
+from core.readers.opening import open_file
 from core.readers.pixels import Pixels
 from core.readers.sources import Source
 from core.store import Store, key_of
@@ -50,10 +51,12 @@ def read(config: ClassifierConfig, weights: str, classes: str | None, compared: 
         roots.check(Path(classes).expanduser())
     names = None if classes is None else read_class_names(Path(classes).expanduser())
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-    except OSError as error:
-        raise CheckpointError(f"The weights {path} cannot be read: {error.strerror or error}.") from error
+    except (OSError, ValueError) as error:
+        raise CheckpointError(
+            f"The weights {path} cannot be read: {getattr(error, 'strerror', None) or error}."
+        ) from error
     settings = to_json(config) | {"batch_size": None}
     return ClassifierModel(config, path, names, compared, key_of(1, digest, settings))
 

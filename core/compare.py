@@ -1,7 +1,6 @@
 """One table of several runs: what each was, how good it is, how long its stages took."""
 
 import html as markup
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,8 +12,11 @@ import pandas as pd
 
 from core.errors import DataError
 from core.quality import EXPLANATIONS
+from core.readers.json_text import parsed
+from core.readers.opening import open_file, size_of
 
 LIMIT_BYTES = 10 << 20
+MOST_STAGES = 100
 COLUMNS = {  # title by the name in metrics.json
     "recipe": "recipe",
     "parameters": "parameters",
@@ -60,12 +62,13 @@ def read_run(folder: Path) -> Run:
     """
     path = folder / "metrics.json"
     try:
-        if path.stat().st_size > LIMIT_BYTES:
-            raise DataError(f"{path} has more than {LIMIT_BYTES >> 20} MiB; it is not what a run wrote.")
-        values = json.loads(path.read_text("utf-8"))
+        with open_file(path) as file:
+            if size_of(file) > LIMIT_BYTES:
+                raise DataError(f"{path} has more than {LIMIT_BYTES >> 20} MiB; it is not what a run wrote.")
+            values = parsed(file.read())
     except OSError as error:
         raise DataError(f"{folder} holds no finished run: metrics.json cannot be read.") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise DataError(f"{path} is not JSON.") from error
     return Run(folder.name or str(folder), checked(values, str(path)))
 
@@ -80,6 +83,8 @@ def checked(values: Any, what: str) -> Mapping[str, Any]:
     seconds = values.get("seconds") if isinstance(values, dict) else None
     if not isinstance(values, dict) or not isinstance(seconds or {}, dict):
         raise DataError(f"{what} must hold an object of numbers and texts, with `seconds` by stage.")
+    if len(seconds or {}) > MOST_STAGES:
+        raise DataError(f"{what} has the seconds of {len(seconds or {}):,} stages; {MOST_STAGES} is the limit.")
     for name, value in [*((n, values.get(n)) for n in COLUMNS), *(seconds or {}).items()]:
         kinds = (str, type(None)) if name == "recipe" else (int, float, type(None))
         if not isinstance(value, kinds) or isinstance(value, bool):

@@ -2,6 +2,7 @@
 
 import csv as csv_format
 import io
+import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
@@ -14,6 +15,7 @@ from core.errors import ConfigError, DataError
 from core.formulas import plain, shielded_table
 from core.metadata import shortened
 from core.plans import Results, some
+from core.readers.csv_files import check_csv
 from core.review import mapped
 
 LIMIT_BYTES = 200 << 20
@@ -189,7 +191,8 @@ def _frame(made: Sequence[Decision], review: Review) -> pd.DataFrame:
         )
         for decision in made
     ]
-    return pd.DataFrame(values, columns=list(COLUMNS)).astype({"score": float})
+    # pandas' own texts take no half pair of surrogates, which an id or label of a kept review may have
+    return pd.DataFrame(values, columns=list(COLUMNS), dtype=object).astype({"score": float})
 
 
 def _shown(text: str, decision: Decision, review: Review) -> str:
@@ -209,8 +212,9 @@ def _read(data: bytes, name: str) -> pd.DataFrame:
     if len(data) > LIMIT_BYTES:
         raise DataError(f"{name} has more than {LIMIT_BYTES >> 20} MiB, the limit of a file of corrections.")
     try:
+        check_csv(io.BytesIO(data), name)
         frame = pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (ValueError, TypeError) as error:  # pandas' parse errors, and what is no UTF-8
+    except (ValueError, TypeError, csv_format.Error) as error:  # pandas' parse errors, and what is no UTF-8
         raise DataError(f"{name} cannot be read as CSV: {' '.join(str(error).split())[:150]}") from error
     missing = [column for column in ("id", "new") if column not in frame]
     if missing:
@@ -248,10 +252,10 @@ def _choice(record: Mapping[str, str], row: int, id_: str, review: Review, name:
         old, new = (_number(text, key, review, name) for text in (old, new))
     try:
         value = float(score) if score else None
-    except ValueError as error:
-        raise DataError(
-            f"{name} has the score {score[:40]!r} for image {id_[:80]!r}; it must be a number."
-        ) from error
+    except ValueError:
+        value = math.nan
+    if value is not None and not math.isfinite(value):
+        raise DataError(f"{name} has the score {score[:40]!r} for image {id_[:80]!r}; it must be a number.")
     return Choice(
         row, id_, kind, old, new, value, key, "rule" if by == "rule" else "person", plain(record.get("reviewer", "")),
         record.get("time", ""),

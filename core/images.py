@@ -1,7 +1,9 @@
 """Images from anywhere, as one `ImageSet`: the public face of the readers."""
 
 import hashlib
+import io
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
@@ -16,10 +18,11 @@ from core.readers.folders import read_folder
 from core.readers.labels import labelled
 from core.readers.names import base_of, parse_source, split_part
 from core.readers.parts import join, parts_of
-from core.readers.pictures import Frame, read_bytes
+from core.readers.pictures import Frame, read_picture
 from core.readers.samples import read_sample, sample_file
 from core.readers.sources import (
     SAMPLES,
+    ArchiveSource,
     ArraySource,
     FolderSource,
     JoinedSource,
@@ -37,6 +40,7 @@ from core.readers.torchvision_sets import folder_of, read_torchvision
 __all__ = [
     "PICTURE_ENDINGS",
     "SAMPLES",
+    "ArchiveSource",
     "ArraySource",
     "FolderSource",
     "ImageSet",
@@ -82,7 +86,7 @@ def load(source: Source, callback: Callback = ignore) -> ImageSet:
     if isinstance(source, JoinedSource):
         return join(source.parts, [load(part, callback) for part in source.sources])
     _check_roots(source)
-    if isinstance(source, FolderSource):
+    if isinstance(source, FolderSource | ArchiveSource):
         return read_folder(source, callback)
     callback(Progress("Reading images", 0, 1, "file"))
     if isinstance(source, SampleSource):
@@ -98,7 +102,7 @@ def read_picture_bytes(content: bytes, image_shape: tuple[int, int, int]) -> np.
     DataError : it cannot be decoded; the text is the bare reason.
     """
     h, w, c = image_shape
-    return read_bytes(content, Frame(h, w, 1 if c == 1 else 3))
+    return read_picture(lambda: io.BytesIO(content), Frame(h, w, 1 if c == 1 else 3), Lock())
 
 
 def signature(source: Source) -> str:
@@ -119,7 +123,7 @@ def signature(source: Source) -> str:
     for path in _files(source):
         try:
             status = path.stat()
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise DataError(f"{as_text(str(path))} is not there or cannot be opened.") from error
         digest.update(f"{path.name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
@@ -129,13 +133,9 @@ def _check_roots(source: Source) -> None:
     """Check what a source opens itself, each file as what a link to it leads to."""
     if isinstance(source, TorchvisionSource):
         roots.check(source.root)  # before any folder below it is listed
-    opened = (
-        [source.path]
-        if isinstance(source, FolderSource)
-        else []
-        if isinstance(source, SampleSource)
-        else _files(source)
-    )
+    if isinstance(source, SampleSource):
+        return
+    opened = [source.path] if isinstance(source, FolderSource) else _files(source)
     for path in opened:
         roots.check(path)
 
@@ -149,6 +149,8 @@ def _inner(source: Source) -> tuple[Source, ...]:
 def _files(source: Source) -> list[Path]:
     if isinstance(source, SampleSource):
         return [sample_file(source, assets_root())]
+    if isinstance(source, ArchiveSource):
+        return [Path(source.path)]
     if isinstance(source, ArraySource):
         return [Path(path) for path in (source.path, source.labels) if path is not None]
     if isinstance(source, LabelledSource):

@@ -140,7 +140,8 @@ def check_bytes(size: int, what: str, limit: int = LIMIT_BYTES) -> None:
     """Raise DataError when arrays of `size` bytes are over a limit."""
     if size > limit:
         where = "" if limit == MAPPED_BYTES else " in memory"
-        raise DataError(f"{what} takes {size / 2**30:.1f} GiB{where}; the limit is {limit >> 30} GiB.")
+        taken = f"{size / 2**30:,.1f}" if size < 1 << 60 else "more than 1,000,000,000"
+        raise DataError(f"{what} takes {taken} GiB{where}; the limit is {limit / 2**30:.3g} GiB.")
 
 
 def _advice(dtype: np.dtype) -> str:

@@ -4,12 +4,11 @@ A recipe is a plan without its images, with names for people. What a recipe says
 """
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from types import MappingProxyType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from core import config, roots
 from core.architectures import ARCHITECTURES
@@ -30,6 +29,8 @@ from core.config import (
 from core.errors import ConfigError
 from core.images import SAMPLES, ImageSet, SampleSource, Source, base_of, parts_of, source_from_json, source_to_json
 from core.plans import CheckpointFile, KeptModel, ModelRef, Plan, StoredModel, TrainedClassifier, TrainSpec
+from core.readers.json_text import parsed
+from core.readers.opening import open_file, size_of
 
 DEFAULT_CLUSTERS = 10
 LIMIT_BYTES = 10 << 20
@@ -137,18 +138,22 @@ def find(name: str) -> Recipe:
     """
     if name in RECIPES:
         return RECIPES[name]
-    path = Path(name).expanduser()
+    try:
+        path = Path(name).expanduser()
+    except RuntimeError as error:  # ~somebody who is not known
+        raise ConfigError(f"The folder that {name[:80]!r} begins with is not known.") from error
     if path.suffix.lower() != ".json":
         raise ConfigError(f"There is no recipe {name!r}; there are {', '.join(RECIPES)}, and recipe.json of any run.")
     roots.check(path)
     try:
-        if path.stat().st_size > LIMIT_BYTES:
-            raise ConfigError(f"{path.name} has more than {LIMIT_BYTES >> 20} MiB; it is no recipe.")
-        values = json.loads(path.read_text("utf-8"))
+        with open_file(path) as file:
+            if size_of(file) > LIMIT_BYTES:
+                raise ConfigError(f"{path.name} has more than {LIMIT_BYTES >> 20} MiB; it is no recipe.")
+            values = parsed(file.read())
     except OSError as error:
         raise ConfigError(f"The recipe {path} cannot be read: {error.strerror or error}.") from error
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"The recipe {path} is not JSON.") from error
+    except ValueError as error:
+        raise ConfigError(f"The recipe {path} is not JSON, or no path.") from error
     return from_json(values)
 
 
@@ -231,19 +236,9 @@ def from_json(values: Any) -> Recipe:
     try:
         recipe = rebuilt(values)
     except (TypeError, AttributeError, ValueError, RecursionError) as error:
-        raise ConfigError(f"The recipe cannot be read: {str(error).rstrip('.')}.") from error
-    if not isinstance(recipe, Recipe) or not isinstance(recipe.model, ModelRef | None):
+        raise ConfigError(f"This is not a recipe that can be read: {str(error).rstrip('.')}.") from error
+    if not isinstance(recipe, Recipe):
         raise ConfigError("The file is not a recipe that a run wrote.")
-    kinds = (
-        (recipe.reduction, ReductionConfig),
-        (recipe.projection, ProjectionConfig),
-        (recipe.cluster, ClusterConfig),
-        (recipe.start, ProjectionConfig | None),
-    )
-    if not all(isinstance(value, kind) for value, kind in kinds) or not isinstance(recipe.known, str):
-        raise ConfigError(
-            "The recipe's reduction, projection, start, cluster or known labels are not what they must be."
-        )
     return recipe
 
 
@@ -273,5 +268,21 @@ def rebuilt(value: Any) -> Any:
     kind = value.get("type")
     own = {cls.__name__: cls for cls in _OWN}
     if kind in own:
-        return own[kind](**{name: rebuilt(each) for name, each in value.items() if name != "type"})
+        return _checked(own[kind](**{name: rebuilt(each) for name, each in value.items() if name != "type"}))
     return source_from_json(value) if str(kind).endswith("Source") else config.from_json(value)
+
+
+def _checked(made: Any) -> Any:
+    """Return what was rebuilt when each of its fields is of the type that its class says; raises TypeError else."""
+    for name, kind in get_type_hints(type(made)).items():
+        if not _is(getattr(made, name), kind):
+            raise TypeError(f"{type(made).__name__} cannot have {str(getattr(made, name))[:40]!r} as {name}")
+    return made
+
+
+def _is(value: Any, kind: Any) -> bool:
+    if get_origin(kind) in (Union, UnionType):
+        return any(_is(value, each) for each in get_args(kind))
+    if get_origin(kind) is tuple:
+        return isinstance(value, tuple) and all(_is(each, get_args(kind)[0]) for each in value)
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))

@@ -19,6 +19,7 @@ from core.checkpoints import models_root
 from core.checksums import sealed, unsealed
 from core.errors import ReviewError
 from core.locks import held
+from core.readers.opening import open_file
 
 LIMIT_BYTES = 256 << 20  # of a file: about a million decisions
 LINE_BYTES = 512 << 10  # of an event
@@ -107,7 +108,7 @@ def read(path: Path, since: Cursor | None = None) -> Lines:
     """
     since = since or Cursor()
     try:
-        with path.open("rb") as file, held(file.fileno(), shared=True, what="The review's file"):
+        with open_file(path) as file, held(file.fileno(), shared=True, what="The review's file"):
             status = os.fstat(file.fileno())
             start, restarted = since, since.offset > 0 and not _goes_on(file.fileno(), status, since)
             if restarted:

@@ -8,7 +8,16 @@ from core import clustering, report
 from core.config import AutoencoderConfig, clusters_of, to_json
 from core.duplicates import DuplicateConfig
 from core.evidence import SuspectConfig
-from core.images import ArraySource, FolderSource, JoinedSource, LabelledSource, SampleSource, Source, SubsetSource
+from core.images import (
+    ArchiveSource,
+    ArraySource,
+    FolderSource,
+    JoinedSource,
+    LabelledSource,
+    SampleSource,
+    Source,
+    SubsetSource,
+)
 from core.jobs import Job
 from core.neighbours import GraphConfig
 from core.plans import Plan, TrainedClassifier, TrainSpec
@@ -54,7 +63,7 @@ def images(source: Source) -> str:
         return images(source.sources[0])
     if isinstance(source, SampleSource):
         return source.name
-    if isinstance(source, FolderSource | ArraySource):
+    if isinstance(source, ArchiveSource | FolderSource | ArraySource):
         return Path(source.path).name or source.path
     return f"{source.dataset} ({'training' if source.train else 'test'} part)"
 

@@ -13,6 +13,7 @@ import streamlit as st
 from core import checkpoints, export
 from core.errors import ConfigError, ExplorerError
 from core.images import ImageSet
+from core.readers.json_text import parsed
 from core.selection import packed
 from dashboard import chosen, components, sessions, state
 from dashboard.state import Step
@@ -107,7 +108,7 @@ def read(data: bytes) -> tuple[dict[str, Any], dict[str, Step]]:
     ConfigError : it is no view.
     """
     try:
-        values = json.loads(data) if len(data) <= LIMIT_BYTES else None
+        values = parsed(data) if len(data) <= LIMIT_BYTES else None
         if not isinstance(values, Mapping) or not isinstance(values.get("view"), Mapping):
             raise ConfigError("The file is not a view that was kept or downloaded here.")
         view = sessions.accepted(values["view"])
@@ -119,6 +120,7 @@ def read(data: bytes) -> tuple[dict[str, Any], dict[str, Step]]:
         if (
             not isinstance(fingerprint, str)
             or not isinstance(n, int)
+            or isinstance(n, bool)
             or not all(isinstance(text, str) for text in texts)
             or not 0 < n <= 8 * LIMIT_BYTES
         ):
@@ -126,6 +128,6 @@ def read(data: bytes) -> tuple[dict[str, Any], dict[str, Step]]:
         bits, shown = [np.frombuffer(base64.b64decode(text, validate=True), np.uint8) for text in texts]
         nothing = packed(np.zeros(n, bool))
         step = chosen.checked_step(bits if len(bits) else nothing, shown if len(shown) else None, n)
-    except (ValueError, RecursionError, binascii.Error) as error:
+    except (ValueError, binascii.Error) as error:
         raise ConfigError("The file is not a view that was kept or downloaded here.") from error
     return view, {fingerprint: step}

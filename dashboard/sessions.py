@@ -14,6 +14,7 @@ from typing import Any
 from core import recipes
 from core.errors import ExplorerError
 from core.plans import ModelRef
+from core.readers.json_text import parsed
 from dashboard import state
 from dashboard.panels import matrix, sweep
 from dashboard.sidebar import clusters, maps
@@ -170,8 +171,8 @@ def from_text(text: str) -> dict[str, Any]:
     try:
         packed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         data = zlib.decompressobj().decompress(packed, MOST_BYTES)  # no more than that is ever unpacked
-        return accepted(json.loads(data))
-    except (binascii.Error, ValueError, zlib.error, RecursionError):
+        return accepted(parsed(data))
+    except (binascii.Error, ValueError, zlib.error):
         return {}
 
 

@@ -26,6 +26,7 @@ OTHERS = """
 Other images:
   /a/folder            pictures; its sub-folders are the classes (--size brings them to one side)
   a.npy                uint8 (n, h, w) or (n, h, w, 3), labels with --labels b.npy
+  a.zip                pictures in a ZIP, as in the folder that it would unpack to
   a.npz                arrays x, and y and classes if there are labels
   mnist:/a/folder      also fashion-mnist: and cifar-10:, as torchvision keeps them; :test for the test part
   --labels c.csv       a CSV of id,label gives any of these labels, in place of their own"""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from core import clustering, pipeline, plans, stages
 from core.cli import arguments
 from core.cli.bars import Bars
-from core.errors import ConfigError
+from core.errors import ConfigError, one_line
 from core.images import ImageSet
 from core.plans import Plan, Results, Staged, StageName, TrainSpec
 from core.recipes import Recipe
@@ -68,7 +68,7 @@ def name_skipped(images: ImageSet) -> None:
         return
     print(f"{len(images.skipped):,} pictures could not be used:", file=sys.stderr)
     for item in images.skipped[:SKIPPED_SHOWN]:
-        print(f"  {item.id}: {item.reason}", file=sys.stderr)
+        print(f"  {one_line(item.id)}: {one_line(item.reason)}", file=sys.stderr)
     if len(images.skipped) > SKIPPED_SHOWN:
         print(f"  and {len(images.skipped) - SKIPPED_SHOWN:,} more", file=sys.stderr)
 

@@ -129,7 +129,9 @@ def _data(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("images")
     group.add_argument("--data", metavar="SRC", help="images; `datasets` lists how to name them")
     group.add_argument("--labels", metavar="FILE", help="CSV of id,label, or a .npy for a .npy or .npz file")
-    group.add_argument("--size", type=int, help="bring the pictures of a folder to this side in pixels, 8 to 128")
+    group.add_argument(
+        "--size", type=int, help="bring the pictures of a folder or ZIP to this side in pixels, 8 to 128"
+    )
     group.add_argument("--limit", type=int, metavar="N", help="at most so many images, chosen at random (all)")
     group.add_argument("--only", nargs="+", metavar="CLASS", help="only images of these classes (all)")
     told = f"folder that may be opened, can be given several times (all, or what {roots.VARIABLE} lists)"

@@ -19,6 +19,7 @@ from core.errors import ConfigError, DataError, ExportError
 from core.findings import Findings
 from core.images import ImageSet
 from core.plans import Plan, some
+from core.readers.opening import open_file, size_of
 from core.suspects import SuspectWeights
 from core.sweep import SweepConfig
 
@@ -110,11 +111,12 @@ def _kept(path: str | None, images: ImageSet) -> Review | None:
     file = Path(path)
     roots.check(file)
     try:
-        if file.stat().st_size > corrections_csv.LIMIT_BYTES:
-            raise DataError(
-                f"{file.name} has more than {corrections_csv.LIMIT_BYTES >> 20} MiB, the limit of corrections."
-            )
-        data, changed = file.read_bytes(), file.stat().st_mtime
+        with open_file(file) as opened:
+            if size_of(opened) > corrections_csv.LIMIT_BYTES:
+                raise DataError(
+                    f"{file.name} has more than {corrections_csv.LIMIT_BYTES >> 20} MiB, the limit of corrections."
+                )
+            data, changed = opened.read(), file.stat().st_mtime
     except (OSError, ValueError) as error:
         raise DataError(f"The corrections {path[:200]!r} cannot be read.") from error
     time = datetime.fromtimestamp(changed, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -5,10 +5,14 @@ and texts named `ids` are the images' names. Labels are whole numbers or texts.
 """
 
 import lzma
+import math
+import struct
+import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import IO
 
@@ -17,22 +21,33 @@ import numpy as np
 from core import scratch
 from core.errors import DataError
 from core.imageset import LIMIT_BYTES, MAPPED_BYTES, ImageSet, check_bytes, check_images, image_set
+from core.readers.archives import open_zip, overlapping
 from core.readers.files import natural_key
+from core.readers.opening import open_file, size_of
 from core.readers.sources import ArraySource, as_text
 from core.store import MMAP_BYTES
 
 OWN_FILE = 256 << 20  # bytes from which the pixels of a `.npy` are not copied into the store
 MAX_TEXT = 200  # characters of a label, class, id or text column
+VALUE_BYTES = 1 << 30  # of labels, ids and columns together
+HEADER_BYTES = 10_000  # of an array's shape and type, as NumPy's own limit
+PACKED = 50_000  # times: more than any way of compressing can pack an array
 _BROKEN = (
     OSError,
     ValueError,
     EOFError,
-    KeyError,
-    NotImplementedError,
+    LookupError,
+    TypeError,
+    SyntaxError,
+    ArithmeticError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,
-)
+)  # what NumPy, zipfile and Python's parser, which reads an array's header, raise on damaged files
 
 
 def read_arrays(source: ArraySource) -> ImageSet:
@@ -44,19 +59,14 @@ def read_arrays(source: ArraySource) -> ImageSet:
     """
     path = Path(source.path)
     name = as_text(path.name)
-    if not path.is_file():
-        raise DataError(f"{as_text(source.path)} is not a file that exists.")
-    arrays = _members(path, name, source.x) if path.suffix.lower() == ".npz" else {source.x: _mapped(path, name)}
-    if source.x not in arrays:
-        there = ", ".join(map(repr, sorted(arrays))) or "none"
-        raise DataError(f"{name} has no array {source.x!r} with images; its arrays are: {there}.")
+    _check_file(source.path)
+    arrays = _members(path, name, source) if path.suffix.lower() == ".npz" else {source.x: _mapped(path, name)}
     x = arrays.pop(source.x)
     y, classes = arrays.pop(source.y, None), arrays.pop(source.classes, None)
     if source.labels is not None:
+        _check_file(source.labels)
         labels = Path(source.labels)
-        if not labels.is_file():
-            raise DataError(f"{as_text(source.labels)} is not a file that exists.")
-        y = _array(labels, as_text(labels.name))
+        y = _array(labels, as_text(labels.name), VALUE_BYTES)
     ids = arrays.pop("ids", None)
     numbers, names = _labels(y, classes, len(x), name) if y is not None else (None, ())
     return image_set(
@@ -69,20 +79,32 @@ def read_arrays(source: ArraySource) -> ImageSet:
     )
 
 
-def _array(path: Path, name: str) -> np.ndarray:
-    with _readable(name), path.open("rb") as file:
-        _look(file, name)
+def _check_file(path: str) -> None:
+    try:
+        there = Path(path).is_file()
+    except (OSError, ValueError):  # a path that is too long
+        there = False
+    if not there:
+        raise DataError(f"{as_text(path)} is not a file that exists.")
+
+
+def _array(path: Path, name: str, limit: int = LIMIT_BYTES) -> np.ndarray:
+    with _readable(name), open_file(path) as file:
+        _look(file, name, size_of(file), limit=limit)
         file.seek(0)
-        return np.load(file, allow_pickle=False)
+        return _plain(file)
 
 
 def _mapped(path: Path, name: str) -> np.ndarray:
     """Open the images of a `.npy`; of a large file they stay in it."""
-    if path.stat().st_size <= MMAP_BYTES:
-        return _array(path, name)
     with _readable(name):
-        with path.open("rb") as file:
-            _look(file, name, images=True, limit=MAPPED_BYTES)
+        with open_file(path) as file:
+            size = size_of(file)
+            limit = MAPPED_BYTES if size > MMAP_BYTES else LIMIT_BYTES
+            _look(file, name, size, images=size > MMAP_BYTES, limit=limit)
+            file.seek(0)
+            if size <= MMAP_BYTES:
+                return _plain(file)
         return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
@@ -94,7 +116,10 @@ def pixels(source: ArraySource) -> np.ndarray | None:
     DataError : it cannot be read, or holds no images.
     """
     path = Path(source.path)
-    if path.suffix.lower() == ".npz" or not path.is_file() or path.stat().st_size <= OWN_FILE:
+    try:
+        if path.suffix.lower() == ".npz" or not path.is_file() or path.stat().st_size <= OWN_FILE:
+            return None
+    except (OSError, ValueError):  # the reader says what is wrong with it
         return None
     x = _mapped(path, as_text(path.name))
     if not x.flags.c_contiguous:
@@ -102,19 +127,46 @@ def pixels(source: ArraySource) -> np.ndarray | None:
     return x if x.ndim == 4 else x[..., None]
 
 
-def _members(path: Path, name: str, x: str) -> dict[str, np.ndarray]:
-    """Read every member, each only after its header was looked at: a small file can claim to hold very much."""
+def _members(path: Path, name: str, source: ArraySource) -> dict[str, np.ndarray]:
+    """Read the images and what has a value for each of them; every header is looked at before a value is read."""
     arrays: dict[str, np.ndarray] = {}
-    with _readable(name), zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            if not member.filename.endswith(".npy"):
+    with _readable(name), open_file(path) as opened, open_zip(opened, name) as archive:
+        found = _by_key(archive, name)
+        if source.x not in found:
+            there = ", ".join(map(repr, sorted(key[:80] for key in found)[:20])) or "none"
+            raise DataError(f"{name} has no array {source.x!r} with images; its arrays are: {there}.")
+        room = VALUE_BYTES
+        for key in (source.x, *(key for key in found if key != source.x)):
+            member, images = found[key], key == source.x
+            most = min(member.file_size, PACKED * member.compress_size)  # what the archive says may be a lie
+            with archive.open(member) as file:
+                shape, dtype = _look(file, f"{name}: array {key[:80]!r}", most, images, LIMIT_BYTES)
+            named = key in (source.y, source.classes, "ids")
+            if not images and not named and not _fits(shape, dtype, len(arrays[source.x])):
                 continue
-            key = member.filename.removesuffix(".npy")
+            if not images:
+                size = _size(shape, dtype)
+                check_bytes(size, f"{name}: array {key[:80]!r}", room)
+                room -= size
             with archive.open(member) as file:
-                _look(file, f"{name}: array {key!r}", images=key == x)
-            with archive.open(member) as file:
-                arrays[key] = _filled(file) if key == x and member.file_size > scratch.LARGE else _plain(file)
+                arrays[key] = _filled(file) if images and member.file_size > scratch.LARGE else _plain(file)
     return arrays
+
+
+def _by_key(archive: zipfile.ZipFile, name: str) -> Mapping[str, zipfile.ZipInfo]:
+    """Return the arrays of an archive by name."""
+    found: dict[str, zipfile.ZipInfo] = {}
+    members = archive.infolist()
+    if overlapping(members, archive.start_dir):
+        raise ValueError("overlapping members")
+    for member in members:
+        if not member.filename.endswith(".npy"):
+            continue
+        key = member.filename.removesuffix(".npy")
+        if key in found:
+            raise DataError(f"{name} has the array {key[:80]!r} twice; keep one of them.")
+        found[key] = member
+    return found
 
 
 def _plain(file: IO[bytes]) -> np.ndarray:
@@ -137,17 +189,25 @@ def _filled(file: IO[bytes]) -> np.ndarray:
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Read shape, whether columns lie together, and type."""
+    """Read shape, whether columns lie together, and type; of the header never more than its limit, whatever it claims."""
     version = np.lib.format.read_magic(file)
     read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
     if read is None:
         raise ValueError("version")
-    shape, by_columns, dtype = read(file)
+    prefix = file.read(2 if version == (1, 0) else 4)
+    length = int.from_bytes(prefix, "little")
+    if length > HEADER_BYTES:
+        raise ValueError("header")
+    shape, by_columns, dtype = read(BytesIO(prefix + file.read(length)))
+    if any(side < 0 for side in shape):
+        raise ValueError("shape")
     return shape, by_columns, dtype
 
 
-def _look(file: IO[bytes], what: str, images: bool = False, limit: int = LIMIT_BYTES) -> None:
-    """Check the header of an array before its values are read."""
+def _look(
+    file: IO[bytes], what: str, most: int, images: bool = False, limit: int = LIMIT_BYTES
+) -> tuple[tuple[int, ...], np.dtype]:
+    """Check the header of an array, which `most` bytes can hold, before its values are read; return shape and type."""
     shape, _, dtype = _header(file)
     if dtype.hasobject:
         raise DataError(
@@ -156,7 +216,14 @@ def _look(file: IO[bytes], what: str, images: bool = False, limit: int = LIMIT_B
         )
     if images:
         check_images(shape, dtype, what, limit)
-    check_bytes(int(np.prod([float(side) for side in shape])) * dtype.itemsize, what, limit)
+    check_bytes(_size(shape, dtype), what, limit)
+    if _size(shape, dtype) > most:
+        raise ValueError("longer than its file")
+    return shape, dtype
+
+
+def _size(shape: tuple[int, ...], dtype: np.dtype) -> int:
+    return math.prod(shape) * dtype.itemsize
 
 
 @contextmanager
@@ -190,7 +257,12 @@ def _labels(y: np.ndarray, classes: np.ndarray | None, n: int, name: str) -> tup
 
 
 def _is_column(values: np.ndarray, n: int) -> bool:
-    return values.shape == (n,) and values.dtype.kind in "iufbU"
+    return _fits(values.shape, values.dtype, n)
+
+
+def _fits(shape: tuple[int, ...], dtype: np.dtype, n: int) -> bool:
+    """Say whether an array has a number or a text for each of n images."""
+    return shape == (n,) and dtype.kind in "iufbU"
 
 
 def _text(value: object) -> str:

@@ -1,6 +1,5 @@
 """The names of a classifier's classes, from a JSON file, and how folders' names find their class among them."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from core.errors import DataError
+from core.readers.json_text import parsed
+from core.readers.opening import open_file, size_of
 
 LIMIT_BYTES = 10 << 20
 NAMED = 5  # classes that an error names
@@ -30,12 +31,15 @@ def read_class_names(path: Path) -> tuple[ClassName, ...]:
     DataError : the file cannot be read, or does not name classes 0..m-1.
     """
     try:
-        if path.stat().st_size > LIMIT_BYTES:
-            raise DataError(f"{path.name} has more than {LIMIT_BYTES >> 20} MiB, the limit of a file of class names.")
-        values = json.loads(path.read_text("utf-8-sig"))
+        with open_file(path) as file:
+            if size_of(file) > LIMIT_BYTES:
+                raise DataError(
+                    f"{path.name} has more than {LIMIT_BYTES >> 20} MiB, the limit of a file of class names."
+                )
+            values = parsed(file.read())
     except OSError as error:
         raise DataError(f"The class names {path} cannot be read: {error.strerror or error}.") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise DataError(f"{path.name} is not a JSON file.") from error
     if isinstance(values, dict):
         missing = next((i for i in range(len(values)) if str(i) not in values), None)

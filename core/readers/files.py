@@ -2,12 +2,15 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from core.errors import DataError
 from core.imageset import Skipped
+from core.readers.opening import open_file
 from core.readers.sources import as_text, is_folder
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
@@ -15,10 +18,10 @@ EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff",
 
 @dataclass(frozen=True)
 class PictureFile:
-    """A file that by its name is a picture: relative path in valid text, path to open, bytes, time of change in ns."""
+    """A file that by its name is a picture: relative path in valid text, how to open it, bytes, time of change in ns."""
 
     id: str
-    path: Path
+    open: Callable[[], BinaryIO]
     size: int
     mtime_ns: int
 
@@ -76,8 +79,16 @@ def list_pictures(folder: str) -> Listing:
                 files.append(found)
             elif found is not None:
                 skipped.append(found)
-    files.sort(key=lambda file: [natural_key(part) for part in file.parts])
-    return Listing(tuple(files), tuple(sorted(skipped, key=lambda item: natural_key(item.id))))
+    return listing(files, skipped)
+
+
+def listing(files: Sequence[PictureFile], skipped: Sequence[Skipped]) -> Listing:
+    """Put files in natural order; of several that have one id, all but the first are skipped."""
+    ordered = sorted(files, key=lambda file: [natural_key(part) for part in file.parts])
+    first = {file.id: file for file in reversed(ordered)}
+    twice = [Skipped(file.id, "another picture has this name") for file in ordered if first[file.id] is not file]
+    every = sorted([*skipped, *twice], key=lambda item: natural_key(item.id))
+    return Listing(tuple(first[id] for id in dict.fromkeys(file.id for file in ordered)), tuple(every))
 
 
 def _visible(place: Path) -> Iterator[os.DirEntry[str]]:
@@ -104,6 +115,7 @@ def _look(entry: os.DirEntry[str], root: Path) -> PictureFile | Skipped | None:
                 return Skipped(id, "link out of the folder")
             if target.is_dir():
                 return Skipped(id, "link to a folder")
+            path = target  # and what is opened is this, though the link may lead elsewhere by then
         if not named:
             return None
         if not entry.is_file():
@@ -111,4 +123,4 @@ def _look(entry: os.DirEntry[str], root: Path) -> PictureFile | Skipped | None:
         status = entry.stat()
     except (OSError, RuntimeError):  # RuntimeError: a link to itself, before Python 3.13
         return Skipped(id, "broken link" if entry.is_symlink() else "cannot be opened") if named else None
-    return PictureFile(id, path, status.st_size, status.st_mtime_ns)
+    return PictureFile(id, partial(open_file, path, links=False), status.st_size, status.st_mtime_ns)

@@ -1,4 +1,4 @@
-"""A folder of pictures to an `ImageSet`, in two passes, so that only the small results are ever held.
+"""A folder or a ZIP of pictures to an `ImageSet`, in two passes, so that only the small results are ever held.
 
 Classes are the folders at the first level where pictures lie in more than one place; levels that all pictures
 share are passed over, and deeper folders do not matter. Pictures that lie beside class folders get the class
@@ -24,27 +24,38 @@ from core import scratch
 from core.errors import DataError
 from core.imageset import MAPPED_BYTES, MAX_SIDE, MIN_IMAGES, MIN_SIDE, ImageSet, Skipped, check_bytes, image_set
 from core.progress import Callback, Progress, ignore, stopwatch
+from core.readers.archives import list_archive
 from core.readers.files import EXTENSIONS, Listing, PictureFile, list_pictures, natural_key
 from core.readers.pictures import Frame, Header, read_header, read_picture
-from core.readers.sources import FolderSource, as_text
+from core.readers.sources import ArchiveSource, FolderSource, as_text
 
 DEFAULT_SIDE = 64
 NO_FOLDER = "(no folder)"
 T = TypeVar("T")
 
 
-def read_folder(source: FolderSource, callback: Callback = ignore) -> ImageSet:
-    """Read a folder of pictures; those that cannot be read are in `skipped`.
+def pictures_of(source: FolderSource | ArchiveSource) -> Listing:
+    """List the pictures of a folder or a ZIP.
 
     Raises
     ------
-    DataError : there is no such folder, or fewer than two pictures in it can be read.
+    DataError : there is no such folder or ZIP, or it cannot be opened.
     """
-    listing = list_pictures(source.path)
+    return list_archive(source.path) if isinstance(source, ArchiveSource) else list_pictures(source.path)
+
+
+def read_folder(source: FolderSource | ArchiveSource, callback: Callback = ignore) -> ImageSet:
+    """Read a folder or a ZIP of pictures; those that cannot be read are in `skipped`.
+
+    Raises
+    ------
+    DataError : there is no such folder or ZIP, or fewer than two pictures in it can be read.
+    """
+    listing = pictures_of(source)
     if not listing.files:
         raise DataError(_nothing(source.path, listing))
     with _quiet_pillow():
-        headers, unread = _each(listing.files, lambda file: read_header(file.path), "Looking at images", callback)
+        headers, unread = _each(listing.files, lambda file: read_header(file.open), "Looking at images", callback)
         good = [file for file, header in zip(listing.files, headers, strict=True) if header is not None]
         _enough(source.path, len(good), listing.skipped + unread)
         known = [header for header in headers if header is not None]
@@ -56,7 +67,9 @@ def read_folder(source: FolderSource, callback: Callback = ignore) -> ImageSet:
         x = scratch.in_order(x[..., :1])
     y, classes = folder_classes([file.parts for file in good])
     ids = [file.id for file in good]
-    return image_set(x, y, classes, ids=ids, name=as_text(Path(source.path).name) or "images", skipped=skipped)
+    path = Path(source.path)
+    name = as_text(path.stem if isinstance(source, ArchiveSource) else path.name) or "images"
+    return image_set(x, y, classes, ids=ids, name=name, skipped=skipped)
 
 
 def folder_classes(paths: Sequence[tuple[str, ...]]) -> tuple[np.ndarray | None, tuple[str, ...]]:
@@ -73,7 +86,7 @@ def folder_classes(paths: Sequence[tuple[str, ...]]) -> tuple[np.ndarray | None,
 
 
 def _pixels(
-    source: FolderSource, files: Sequence[PictureFile], frame: Frame, callback: Callback
+    source: FolderSource | ArchiveSource, files: Sequence[PictureFile], frame: Frame, callback: Callback
 ) -> tuple[np.ndarray, list[PictureFile], tuple[Skipped, ...]]:
     check_bytes(len(files) * frame.h * frame.w * frame.channels, as_text(source.path), MAPPED_BYTES)
     x = scratch.empty((len(files), frame.h, frame.w, frame.channels), np.uint8)
@@ -81,7 +94,7 @@ def _pixels(
     large = Lock()
 
     def read(file: PictureFile) -> bool:
-        x[rows[file.id]] = read_picture(file.path, frame, large)
+        x[rows[file.id]] = read_picture(file.open, frame, large)
         return True
 
     done, skipped = _each(files, read, "Reading images", callback)
@@ -121,7 +134,7 @@ def _each(
     return results, tuple(skipped)
 
 
-def _frame(source: FolderSource, headers: Sequence[Header]) -> Frame:
+def _frame(source: FolderSource | ArchiveSource, headers: Sequence[Header]) -> Frame:
     gray = source.color == "gray" or (source.color == "auto" and all(header.gray for header in headers))
     sizes = {(header.h, header.w) for header in headers}
     if source.size is None and len(sizes) == 1:
@@ -140,7 +153,7 @@ def _is_gray(x: np.ndarray) -> bool:
 
 def _nothing(path: str, listing: Listing) -> str:
     first = f" ({listing.skipped[0].id}: {listing.skipped[0].reason})" if listing.skipped else ""
-    return f"{as_text(path)} has no images: no file in it or its sub-folders ends in {', '.join(EXTENSIONS)}{first}."
+    return f"{as_text(path)} has no images: no file in it ends in {', '.join(EXTENSIONS)}{first}."
 
 
 def _enough(path: str, count: int, skipped: Sequence[Skipped]) -> None:

@@ -9,7 +9,9 @@ import numpy as np
 
 from core.errors import DataError
 from core.imageset import ImageSet
+from core.readers.csv_files import check_titles, lines
 from core.readers.files import natural_key
+from core.readers.opening import open_file, size_of
 from core.readers.sources import as_text
 
 LIMIT_BYTES = 100 << 20
@@ -24,7 +26,7 @@ def is_csv(path: str) -> bool:
     if suffix in (".csv", ".npy"):
         return suffix == ".csv"
     try:
-        with Path(path).open("rb") as file:
+        with open_file(Path(path)) as file:
             return file.read(len(MAGIC)) != MAGIC
     except (OSError, ValueError):
         return False  # the reader says what is wrong with it
@@ -61,15 +63,17 @@ def read_rows(path: Path) -> list[tuple[str, str]]:
     """
     name = as_text(path.name)
     try:
-        if path.stat().st_size > LIMIT_BYTES:
-            raise DataError(f"{name} has more than {LIMIT_BYTES >> 20} MiB, the limit of a CSV of labels.")
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            if not {"id", "label"} <= set(reader.fieldnames or ()):
+        with open_file(path) as file:
+            if size_of(file) > LIMIT_BYTES:
+                raise DataError(f"{name} has more than {LIMIT_BYTES >> 20} MiB, the limit of a CSV of labels.")
+            reader = csv.DictReader(lines(file, name))
+            titles = reader.fieldnames or ()
+            check_titles(titles, name)
+            if not {"id", "label"} <= set(titles):
                 raise DataError(f"{name} needs the columns 'id' and 'label' in its first line.")
             return [(row["id"] or "", row["label"] or "") for row in reader]
     except (OSError, ValueError) as error:  # a text that is no UTF-8 is a ValueError
-        raise DataError(f"{name or path} cannot be read as a CSV of labels.") from error
+        raise DataError(f"{name[:80] or path} cannot be read as a CSV of labels, a text in UTF-8.") from error
     except csv.Error as error:
         raise DataError(f"{name} is not a CSV that can be read: {error}.") from error
 

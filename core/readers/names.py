@@ -1,5 +1,6 @@
-"""What people type to name their images, understood: `digits`, `/a/folder`, `a.npz`, `mnist:/dir:test`."""
+"""What people type to name their images, understood: `digits`, `/a/folder`, `a.npz`, `a.zip`, `mnist:/dir:test`."""
 
+import os
 from pathlib import Path
 from typing import get_args
 
@@ -9,6 +10,7 @@ from core.readers.labels import is_csv
 from core.readers.parts import ALL, PARTS, part_of, parts_of
 from core.readers.sources import (
     SAMPLES,
+    ArchiveSource,
     ArraySource,
     Dataset,
     FolderSource,
@@ -21,6 +23,8 @@ from core.readers.sources import (
     is_folder,
 )
 
+LONGEST = 4096  # letters of a path
+
 
 def parse_source(
     text: str,
@@ -29,7 +33,7 @@ def parse_source(
     limit: int | None = None,
     classes: tuple[str, ...] = (),
 ) -> Source:
-    """Understand what people type: `digits`, `/a/folder`, `a.npy`, `a.npz`, `mnist:/dir`, and `:test` for a part.
+    """Understand what people type: `digits`, `/a/folder`, `a.npy`, `a.npz`, `a.zip`, `mnist:/dir`, and `:test` for a part.
 
     A sample's name wins over a folder of the same name; write `./digits` for the folder. Paths become absolute. What has
     parts is read whole unless one is named, but torchvision's data sets, of which it is the training part.
@@ -54,8 +58,8 @@ def parse_source(
             f"Labels {labels!r} can only be given with a .npy or .npz file of images, not with {text!r}; "
             "a CSV of id,label goes with any images."
         )
-    if size is not None and not isinstance(source, FolderSource):
-        raise ConfigError(f"A size can only be given for a folder of images, not for {text!r}.")
+    if size is not None and not isinstance(source, FolderSource | ArchiveSource):
+        raise ConfigError(f"A size can only be given for a folder or a ZIP of images, not for {text!r}.")
     if part:
         source = part_of(source, part)
     elif not isinstance(source, TorchvisionSource) and array is None and parts_of(source):
@@ -91,20 +95,33 @@ def _named(text: str) -> Source | None:
 
 
 def _path(text: str, labels: str | None, size: int | None) -> Source:
-    if not text or "\0" in text:
-        raise DataError(f"{text!r} is not the path of a folder or a file.")
     path = _absolute(text)
     if is_folder(path):
         return FolderSource(path, size)
+    file = path.lower().endswith((".npy", ".npz", ".zip"))
+    if (
+        file and path != text and not Path(path).exists()
+    ):  # the sentence says what was typed, not where it was looked for
+        raise DataError(f"{as_text(text)!r} is not a file that exists.")
     if path.lower().endswith((".npy", ".npz")):
         return ArraySource(path, _absolute(labels) if labels else None)
+    if path.lower().endswith(".zip"):
+        return ArchiveSource(path, size)
     raise DataError(
-        f"{as_text(text)!r} is not a sample ({', '.join(SAMPLES)}), a folder that exists, a .npy or .npz file, "
+        f"{as_text(text)!r} is not a sample ({', '.join(SAMPLES)}), a folder that exists, a .npy, .npz or .zip file, "
         "or a data set such as mnist:/folder."
     )
 
 
 def _absolute(text: str) -> str:
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:  # half a pair of surrogates
+        known = False
+    else:
+        known = bool(text) and "\0" not in text and len(text) <= LONGEST
+    if not known:
+        raise DataError(f"{as_text(text[:200])!r} is not the path of a folder or a file.")
     try:
         path = Path(text).expanduser().absolute()
     except RuntimeError:  # ~somebody who is not known

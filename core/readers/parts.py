@@ -14,7 +14,17 @@ import numpy as np
 from core import scratch
 from core.errors import DataError
 from core.imageset import ImageSet, image_set
-from core.readers.sources import ArraySource, FolderSource, JoinedSource, Source, SubsetSource, TorchvisionSource
+from core.readers.archives import open_zip
+from core.readers.opening import open_file
+from core.readers.sources import (
+    ArraySource,
+    FolderSource,
+    JoinedSource,
+    Source,
+    SubsetSource,
+    TorchvisionSource,
+    as_text,
+)
 
 PARTS = ("train", "validation", "test")
 ALL = "all"
@@ -42,7 +52,7 @@ def parts_of(source: Source) -> Mapping[str, Source]:
             return _folders(source) or _files(source)
         if isinstance(source, ArraySource) and source.path.lower().endswith(".npz") and source.labels is None:
             return _members(source)
-    except (OSError, zipfile.BadZipFile):
+    except (OSError, zipfile.BadZipFile, DataError):
         pass  # the reader says what is wrong with it
     return {}
 
@@ -117,7 +127,8 @@ def _files(source: FolderSource) -> Mapping[str, Source]:
 
 
 def _members(source: ArraySource) -> Mapping[str, Source]:
-    with zipfile.ZipFile(source.path) as archive:
+    path = Path(source.path)
+    with open_file(path) as file, open_zip(file, as_text(path.name)) as archive:
         names = {name.removesuffix(".npy") for name in archive.namelist()}
     if source.x in names:
         return {}

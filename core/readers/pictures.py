@@ -1,10 +1,9 @@
 """One picture file to a small array: a header looked at first, then decoded, turned upright and fitted."""
 
-import io
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Lock
 from typing import BinaryIO, Literal
 
@@ -16,6 +15,7 @@ from core.errors import DataError
 MAX_PIXELS = 64_000_000
 LARGE_PIXELS = 8_000_000  # pictures above are decoded one at a time, so that threads do not add up their memory
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")  # no other decoder of Pillow is ever run
+Opened = Callable[[], BinaryIO]  # opens a picture's file anew at each call
 GRAY_MODES = ("1", "L", "I", "I;16", "I;16B", "I;16L", "I;16N")
 _PLUGINS = (TiffImagePlugin, WebPImagePlugin)  # Pillow loads these two only when asked to
 _BROKEN = (  # what Pillow's decoders raise on damaged files
@@ -61,15 +61,15 @@ class Frame:
     channels: Literal[1, 3]
 
 
-def read_header(path: Path) -> Header:
-    """Read size and mode without decoding.
+def read_header(opened: Opened) -> Header:
+    """Read size and mode of the file that `opened` opens, without decoding.
 
     Raises
     ------
     DataError : the file is no picture or has too many pixels; the text is the bare reason.
     """
     try:
-        with path.open("rb") as file, _open(file) as image:
+        with opened() as file, _open(file) as image:
             w, h = image.size
             if _orientation(image) >= 5:
                 h, w = w, h
@@ -80,7 +80,7 @@ def read_header(path: Path) -> Header:
         raise DataError(_reason(error)) from error
 
 
-def read_picture(path: Path, frame: Frame, large: Lock) -> np.ndarray:
+def read_picture(opened: Opened, frame: Frame, large: Lock) -> np.ndarray:
     """Decode the first frame of a picture to uint8 (h, w, c).
 
     It is turned upright by its EXIF orientation and put on white where transparent. 16-bit gray is scaled by
@@ -92,7 +92,7 @@ def read_picture(path: Path, frame: Frame, large: Lock) -> np.ndarray:
     DataError : the file cannot be decoded; the text is the bare reason.
     """
     try:
-        with path.open("rb") as file, _open(file) as image:
+        with opened() as file, _open(file) as image:
             if image.width * image.height > LARGE_PIXELS:
                 with large:
                     return _decode(image, frame)
@@ -103,23 +103,7 @@ def read_picture(path: Path, frame: Frame, large: Lock) -> np.ndarray:
         raise DataError(_reason(error)) from error
 
 
-def read_bytes(content: bytes, frame: Frame) -> np.ndarray:
-    """Decode a picture that is in memory, as `read_picture` does a file.
-
-    Raises
-    ------
-    DataError : it cannot be decoded; the text is the bare reason.
-    """
-    try:
-        with _open(io.BytesIO(content)) as image:
-            return _decode(image, frame)
-    except Image.DecompressionBombError as error:
-        raise DataError(_too_large()) from error
-    except _BROKEN as error:
-        raise DataError(_reason(error)) from error
-
-
-def read_rgb(path: Path, resize: int, crop: int) -> np.ndarray:
+def read_rgb(opened: Opened, resize: int, crop: int) -> np.ndarray:
     """Decode a picture for a classifier, uint8 (crop, crop, 3): upright, shorter side to `resize`, the middle cut out.
 
     Raises
@@ -127,7 +111,7 @@ def read_rgb(path: Path, resize: int, crop: int) -> np.ndarray:
     DataError : the file cannot be decoded; the text is the bare reason.
     """
     try:
-        with path.open("rb") as file, _open(file) as image:
+        with opened() as file, _open(file) as image:
             orientation = _orientation(image)
             small = _plain(image)
             if small.mode == "RGBA":

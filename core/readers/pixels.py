@@ -1,19 +1,17 @@
 """The pictures of a source in their own size, prepared for a classifier."""
 
-from pathlib import Path
-
 import numpy as np
 from PIL import Image
 
 from core.errors import DataError
 from core.imageset import ImageSet
-from core.readers.files import list_pictures
-from core.readers.pictures import middle, read_rgb
-from core.readers.sources import FolderSource, JoinedSource, LabelledSource, Source, SubsetSource
+from core.readers.folders import pictures_of
+from core.readers.pictures import Opened, middle, read_rgb
+from core.readers.sources import ArchiveSource, FolderSource, JoinedSource, LabelledSource, Source, SubsetSource
 
 
 class Pixels:
-    """Rows of an image set as uint8 (b, crop, crop, 3): a folder's files are read again, other images come from the set."""
+    """Rows of an image set as uint8 (b, crop, crop, 3): files of a folder or ZIP are read again, others are the set's."""
 
     def __init__(self, source: Source, images: ImageSet, resize: int, crop: int) -> None:
         self._images, self._resize, self._crop = images, resize, crop
@@ -42,18 +40,18 @@ class Pixels:
             raise DataError(f"The picture {name!r} cannot be read any more: {error}.") from error
 
 
-def _files(source: Source) -> dict[str, Path] | None:
-    """Return the files of a folder, or of joined folders, by id; None for images that lie in arrays."""
+def _files(source: Source) -> dict[str, Opened] | None:
+    """Return how to open the pictures of a folder or ZIP, or of joined ones, by id; None for images that lie in arrays."""
     if isinstance(source, SubsetSource | LabelledSource):
         return _files(source.source)
     if isinstance(source, JoinedSource):
-        found: dict[str, Path] = {}
+        found: dict[str, Opened] = {}
         for part, inner in zip(source.parts, source.sources, strict=True):
             files = _files(inner)
             if files is None:
                 return None
-            found |= {f"{part}/{name}": path for name, path in files.items()}
+            found |= {f"{part}/{name}": opened for name, opened in files.items()}
         return found
-    if not isinstance(source, FolderSource):
+    if not isinstance(source, FolderSource | ArchiveSource):
         return None
-    return {file.id: file.path for file in list_pictures(source.path).files}
+    return {file.id: file.open for file in pictures_of(source).files}

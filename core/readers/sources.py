@@ -41,12 +41,25 @@ class FolderSource:
 
     def __post_init__(self) -> None:
         _texts(self, "path")
-        if self.size is not None and (
-            isinstance(self.size, bool) or not isinstance(self.size, int) or not MIN_SIDE <= self.size <= MAX_SIDE
-        ):
-            raise ConfigError(f"size {self.size!r} must be a whole number between {MIN_SIDE} and {MAX_SIDE}.")
-        if self.color not in get_args(Color):
-            raise ConfigError(f"color {self.color!r} must be one of {', '.join(get_args(Color))}.")
+        _frame(self.size, self.color)
+
+
+@dataclass(frozen=True)
+class ArchiveSource:
+    """A ZIP of pictures, which is read as the folder that it would unpack to; `core.readers.archives` says what it may hold.
+
+    Parameters
+    ----------
+    size, color : as of a `FolderSource`.
+    """
+
+    path: str
+    size: int | None = None
+    color: Color = "auto"
+
+    def __post_init__(self) -> None:
+        _texts(self, "path")
+        _frame(self.size, self.color)
 
 
 @dataclass(frozen=True)
@@ -132,8 +145,17 @@ class SubsetSource:
             raise ConfigError("The classes of a subset must be texts.")
 
 
-Source = SampleSource | FolderSource | ArraySource | TorchvisionSource | JoinedSource | LabelledSource | SubsetSource
-_SINGLE: tuple[type, ...] = (SampleSource, FolderSource, ArraySource, TorchvisionSource)
+Source = (
+    SampleSource
+    | FolderSource
+    | ArchiveSource
+    | ArraySource
+    | TorchvisionSource
+    | JoinedSource
+    | LabelledSource
+    | SubsetSource
+)
+_SINGLE: tuple[type, ...] = (SampleSource, FolderSource, ArchiveSource, ArraySource, TorchvisionSource)
 _CLASSES: tuple[type, ...] = (*_SINGLE, JoinedSource, LabelledSource, SubsetSource)
 
 
@@ -141,7 +163,14 @@ def _texts(source: Any, *names: str) -> None:
     for name in names:
         value = getattr(source, name)
         if not isinstance(value, str) or not value or "\0" in value:
-            raise ConfigError(f"{name} {value!r} must be a text.")
+            raise ConfigError(f"{name} {value!r:.80} must be a text.")
+
+
+def _frame(size: Any, color: Any) -> None:
+    if size is not None and (isinstance(size, bool) or not isinstance(size, int) or not MIN_SIDE <= size <= MAX_SIDE):
+        raise ConfigError(f"size {size!r:.80} must be a whole number between {MIN_SIDE} and {MAX_SIDE}.")
+    if color not in get_args(Color):
+        raise ConfigError(f"color {color!r:.80} must be one of {', '.join(get_args(Color))}.")
 
 
 def source_to_json(source: Any) -> dict[str, Any]:
@@ -196,4 +225,7 @@ def is_folder(path: str) -> bool:
 
 def as_text(path: str) -> str:
     """Make a path valid Unicode: bytes that are not UTF-8 become `\\xff`."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    try:
+        return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half a pair of surrogates, which is no file's name
+        return path.encode("utf-8", "backslashreplace").decode()

@@ -1,5 +1,7 @@
 """Read and check a model's weights; nothing is unpickled, and torch is loaded only for a PyTorch file."""
 
+import struct
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,8 +10,14 @@ import numpy as np
 import safetensors
 
 from core.errors import CheckpointError
+from core.readers.archives import open_zip
+from core.readers.opening import open_file
 
 LIMIT_BYTES = 1 << 30
+HEADER_BYTES = 20 << 20  # of a .safetensors file: names, shapes and settings
+MOST_ARRAYS = 10_000
+_BROKEN = (ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError,
+           TypeError, ValueError, struct.error, zipfile.BadZipFile, safetensors.SafetensorError)  # fmt: skip
 _CONVERT = "convert it to .safetensors, or with torch.save({'config': {…}, 'state_dict': model.state_dict()}, path)"
 
 
@@ -21,10 +29,19 @@ def read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]
     CheckpointError : it cannot be read.
     """
     try:
+        _check_header(path)
         with safetensors.safe_open(path, "numpy") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, safetensors.SafetensorError) as error:
+    except _BROKEN as error:
         raise CheckpointError(f"{path.name} is not a safetensors file that can be read.") from error
+
+
+def _check_header(path: Path) -> None:
+    """Check that a file's list of arrays is none that takes all memory; raises OSError or ValueError when it is."""
+    with open_file(path) as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > HEADER_BYTES or file.read(length).count(b"[") > 4 * MOST_ARRAYS:  # shape and place of each
+            raise ValueError("header")
 
 
 def read_torch(path: Path) -> tuple[dict[str, np.ndarray], Any]:
@@ -69,20 +86,35 @@ def read_state_dict(path: Path) -> dict[str, np.ndarray]:
 
 def _unpacked(path: Path) -> Any:
     import pickle
-    import struct
     import warnings
 
     import torch
 
-    broken = (ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError, OSError,
-              RuntimeError, struct.error, TypeError, ValueError)  # fmt: skip
     try:
+        _check_torch(path)
         with warnings.catch_warnings(action="ignore"):  # of damaged files; what matters is an error below
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"{path.name} needs pickle, which can run code, and is refused: {_CONVERT}.") from error
-    except broken as error:
+    except _BROKEN as error:
         raise CheckpointError(f"{path.name} is not a PyTorch file that can be read: {_CONVERT}.") from error
+
+
+def _check_torch(path: Path) -> None:
+    """Check that a file is a ZIP of bounded size or a pickle, before PyTorch unpacks it; raises ValueError or OSError else.
+
+    A tar, PyTorch's oldest form, would be unpacked into a folder.
+    """
+    with open_file(path) as file:
+        head = file.read(4)
+        if head == b"PK\x03\x04":
+            with open_zip(file, path.name) as archive:
+                if sum(member.file_size for member in archive.infolist()) > LIMIT_BYTES:
+                    raise CheckpointError(
+                        f"{path.name} unpacks to more than {LIMIT_BYTES >> 30} GiB, the limit of a model."
+                    )
+        elif head[:1] != b"\x80":
+            raise ValueError("neither")
 
 
 def _arrays(state: Any, path: Path) -> dict[str, np.ndarray]:
@@ -93,9 +125,17 @@ def _arrays(state: Any, path: Path) -> dict[str, np.ndarray]:
     ):
         raise CheckpointError(f"{path.name}: 'state_dict' must hold tensors by name.")
     try:
-        return {name: value.detach().numpy() for name, value in state.items()}
+        arrays = {name: value.detach().numpy() for name, value in state.items()}
     except (TypeError, RuntimeError) as error:  # numpy has no sparse, quantised or bfloat16 arrays
         raise CheckpointError(f"{path.name}: 'state_dict' must hold plain float32 tensors: {_CONVERT}.") from error
+    _check_size(arrays)
+    return arrays
+
+
+def _check_size(weights: Mapping[str, np.ndarray]) -> None:
+    # a tensor may claim any shape of one number
+    if sum(array.nbytes for array in weights.values()) > LIMIT_BYTES:
+        raise CheckpointError(f"The model's weights have more than {LIMIT_BYTES >> 30} GiB, the limit of a model.")
 
 
 def check_weights(weights: Mapping[str, np.ndarray]) -> None:
@@ -105,8 +145,7 @@ def check_weights(weights: Mapping[str, np.ndarray]) -> None:
     ------
     CheckpointError : they are not.
     """
-    if sum(array.nbytes for array in weights.values()) > LIMIT_BYTES:
-        raise CheckpointError(f"The model's weights have more than {LIMIT_BYTES >> 30} GiB, the limit of a model.")
+    _check_size(weights)
     for name, array in weights.items():
         kind = np.dtype(np.int64 if name.endswith("num_batches_tracked") else np.float32)
         if array.dtype != kind:

@@ -1,0 +1,1 @@
+"""Hostile input: cases as data, a module a kind, read by a guarded process; the tests beside run them all."""
