@@ -38,7 +38,7 @@ def save(model: TrainedModel, directory: Path) -> None:
         temporary = Path(tempfile.mkdtemp(prefix=".", dir=directory.parent))
         try:
             safetensors.numpy.save_file(_contiguous(model.weights), temporary / "weights.safetensors")
-            (temporary / "model.json").write_text(json.dumps(to_settings(model), indent=1) + "\n", "utf-8")
+            (temporary / "model.json").write_text(json.dumps(_untimed(model), indent=1) + "\n", "utf-8")
             temporary.chmod(0o755)  # not only for their maker
             for file in temporary.iterdir():
                 file.chmod(0o644)
@@ -126,7 +126,7 @@ def delete(name: str, root: Path) -> None:
 
 def checkpoint_bytes(model: TrainedModel) -> bytes:
     """Return one .safetensors file with the settings as JSON in its metadata."""
-    return safetensors.numpy.save(_contiguous(model.weights), {"model": json.dumps(to_settings(model))})
+    return safetensors.numpy.save(_contiguous(model.weights), {"model": json.dumps(_untimed(model))})
 
 
 def write_checkpoint(model: TrainedModel, path: Path) -> None:
@@ -177,6 +177,14 @@ def read_checkpoint(path: Path) -> TrainedModel:
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path.name} does not say what it is: put its model.json beside it.") from error
     return from_settings(_parsed(text, path), weights)
+
+
+def _untimed(model: TrainedModel) -> dict[str, Any]:
+    """Return the settings without the seconds that epochs took, so that the same model is the same file."""
+    settings = to_settings(model)
+    return settings | {
+        "history": [{k: v for k, v in epoch.items() if k != "seconds"} for epoch in settings["history"]]
+    }
 
 
 def _contiguous(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -55,6 +55,7 @@ def or_none(strategy):
 
 POSITIVE = number(0.0, 1e6, exclude_min=True).filter(lambda value: value > 0)
 SEED = st.integers(0, 2**32 - 1)
+SIZES = st.integers(2, 40)  # of a set of images
 METRIC = st.sampled_from(["euclidean", "cosine", "manhattan"])
 RANGE = st.sampled_from(["unit", "symmetric"])
 STARTS = {"n_clusters": whole(1, 200), "n_init": whole(1, 1000), "max_iter": whole(1, 100_000), "seed": SEED}
@@ -186,7 +187,9 @@ SETTINGS |= {
 }
 
 TEXT = st.text(max_size=20)
-PATH = st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=20)  # halves of pairs, too: they are in names
+PATH = st.text(
+    st.characters(exclude_characters="\0"), min_size=1, max_size=20
+)  # halves of pairs, too: they are in names
 SINGLE = st.one_of(
     st.builds(SampleSource, st.sampled_from(["digits", "emoji"])),
     st.builds(FolderSource, PATH, or_none(whole(8, 128)), st.sampled_from(["auto", "gray", "rgb"])),
@@ -201,9 +204,7 @@ SOURCES = st.one_of(
     SINGLE,
     JOINED,
     LABELLED,
-    st.builds(
-        SubsetSource, SINGLE | JOINED | LABELLED, or_none(whole(2)), st.lists(TEXT, max_size=3).map(tuple)
-    ),
+    st.builds(SubsetSource, SINGLE | JOINED | LABELLED, or_none(whole(2)), st.lists(TEXT, max_size=3).map(tuple)),
 )
 MODELS = st.one_of(
     st.builds(
@@ -244,7 +245,7 @@ RECIPES = st.builds(
 
 
 @st.composite
-def labellings(draw, lowest=0, most=5, sizes=st.integers(2, 40)):
+def labellings(draw, lowest=0, most=5, sizes=SIZES):
     """Clusters and classes of the same images, from `lowest` (-1: none), and how many of each there may be."""
     n, k, c = draw(sizes), draw(st.integers(1, most)), draw(st.integers(1, most))
     rows = [draw(st.lists(st.integers(lowest, top - 1), min_size=n, max_size=n)) for top in (k, c)]
@@ -252,9 +253,9 @@ def labellings(draw, lowest=0, most=5, sizes=st.integers(2, 40)):
 
 
 @st.composite
-def points(draw, n=st.integers(2, 40), d=st.integers(1, 4)):
+def points(draw, n=SIZES):
     """Points (n, d) without ties, or whole numbers with many: equal points, constant columns."""
-    shape = (draw(n), draw(d))
+    shape = (draw(n), draw(st.integers(1, 4)))
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     if draw(st.booleans()):
         return random.normal(size=shape).astype(np.float32)

@@ -163,7 +163,11 @@ def test_a_turned_picture_is_turned_upright(ending, seed, h, w):
             exif = Image.Exif()
             exif[0x0112] = orientation
             image = Image.fromarray(np.ascontiguousarray(array))
-            image.save(Path(folder) / f"{orientation}.{ending}", exif=exif, **({"lossless": True} if ending == "webp" else {}))
+            image.save(
+                Path(folder) / f"{orientation}.{ending}",
+                exif=exif,
+                **({"lossless": True} if ending == "webp" else {}),
+            )
         found = load(FolderSource(folder))
     for image in found.x:
         np.testing.assert_array_equal(image, values)

@@ -113,7 +113,11 @@ class Reviewing(RuleBasedStateMachine):
     @invariant()
     def read_anew_it_is_the_same(self):
         again = corrections.load(self.path)
-        assert (again.current, again.names, again.events) == (self.review.current, self.review.names, self.review.events)
+        assert (again.current, again.names, again.events) == (
+            self.review.current,
+            self.review.names,
+            self.review.events,
+        )
         assert corrections.load(self.path, self.seen).current == again.current
 
 
