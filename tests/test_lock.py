@@ -61,6 +61,7 @@ def test_every_line_is_one_version_with_hashes_and_no_address(locked):
 def test_what_locked_packages_need_is_locked_as_well(locked):
     """As far as they are installed here in the version that is locked."""
     versions, looked_at = here(locked), 0
+    extras = {canonicalize_name(item.name): item.extras for item in map(Requirement, project()["dependencies"])}
     for name, version in versions.items():
         try:
             found = metadata.distribution(name)
@@ -70,7 +71,8 @@ def test_what_locked_packages_need_is_locked_as_well(locked):
             continue
         looked_at += 1
         for needed in map(Requirement, found.requires or ()):
-            if needed.marker is None or needed.marker.evaluate({"extra": ""}):
+            asked = ["", *extras.get(name, ())]
+            if needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in asked):
                 there = versions.get(canonicalize_name(needed.name))
                 assert there is not None and needed.specifier.contains(there, prereleases=True), (
                     f"{name} needs {needed}"

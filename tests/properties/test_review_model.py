@@ -13,8 +13,8 @@ from core.corrections import Review
 from core.decisions import KINDS, Choice
 from core.errors import ConfigError
 
-REVIEWERS = st.sampled_from(["Ann", "Bob", "Cy"])
-ROWS = st.integers(0, 3)
+REVIEWERS = st.sampled_from(["Ann", "Bob"])
+ROWS = st.integers(0, 2)
 KEY = "0123456789abcdef"
 
 
@@ -42,8 +42,8 @@ class Reviewing(RuleBasedStateMachine):
         self.path = Path(self.folder.name) / "review.jsonl"
         self.review = self.seen = Review()
         self.actions, self.taken_back = [], set()
-        self.done = {name: [] for name in ("Ann", "Bob", "Cy")}
-        self.undone = {name: [] for name in ("Ann", "Bob", "Cy")}
+        self.done = {name: [] for name in ("Ann", "Bob")}
+        self.undone = {name: [] for name in ("Ann", "Bob")}
 
     def teardown(self):
         self.folder.cleanup()
@@ -121,7 +121,7 @@ class Reviewing(RuleBasedStateMachine):
         assert corrections.load(self.path, self.seen).current == again.current
 
 
-Reviewing.TestCase.settings = settings(max_examples=20, stateful_step_count=15)
+Reviewing.TestCase.settings = settings(max_examples=50, stateful_step_count=25)
 TestReviewing = Reviewing.TestCase
 
 

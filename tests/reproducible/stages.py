@@ -197,14 +197,14 @@ def main() -> None:
         one, again, two, twice = (
             computed(threads, args.n, Path(folder) / f"{i}.npz") for i, threads in enumerate((1, 1, 2, 2))
         )
-    print(f"{'':<44} {'1 thread, twice':<22} {'2 threads, twice':<22} 1 thread and 2")
+    print(f"{'':<46} {'1 thread, twice':<22} {'2 threads, twice':<22} 1 thread and 2")
     for name in one:
         found = (
             difference(one[name], again[name]),
             difference(two[name], twice[name]),
             difference(one[name], two[name]),
         )
-        print(f"{name:<44} {found[0]:<22} {found[1]:<22} {found[2]}")
+        print(f"{name:<46} {found[0]:<22} {found[1]:<22} {found[2]}")
 
 
 if __name__ == "__main__":
