@@ -205,6 +205,14 @@ def _fill(made: Path, model: TrainedModel) -> None:
         whole.sync(file)
 
 
+def _untimed(model: TrainedModel) -> dict[str, Any]:
+    """Return the settings without the seconds that epochs took, so that the same model is the same file."""
+    settings = to_settings(model)
+    return settings | {
+        "history": [{k: v for k, v in epoch.items() if k != "seconds"} for epoch in settings["history"]]
+    }
+
+
 def _contiguous(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: np.asarray(weights[name], order="C") for name in sorted(weights)}  # keeps 0-d arrays 0-d
 
@@ -217,7 +225,7 @@ def _settings(path: Path) -> bytes:
 
 
 def _told(model: TrainedModel, sums: Mapping[str, str], **how: Any) -> bytes:
-    return checksums.sealed({**to_settings(model), "versions": versions(), "sums": sums}, **how)
+    return checksums.sealed({**_untimed(model), "versions": versions(), "sums": sums}, **how)
 
 
 def _sum_of(weights: Mapping[str, np.ndarray]) -> str:

@@ -132,13 +132,21 @@ def pictures_zip(
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:  # PNG is compressed already
-        archive.writestr("table.csv", table)
+        archive.writestr(_undated("table.csv"), table)
         for i, (image, name, folder) in enumerate(zip(x, names, folders, strict=True)):
             content = io.BytesIO()
             Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).save(content, "PNG")
-            archive.writestr(f"{file_name(folder)}/{i + 1:06d} {file_name(name)}.png", content.getvalue())
+            place = f"{file_name(folder)}/{i + 1:06d} {file_name(name)}.png"
+            archive.writestr(_undated(place), content.getvalue())
             callback(Progress("Packing pictures", i + 1, len(x), "image"))
     return buffer.getvalue()
+
+
+def _undated(name: str) -> zipfile.ZipInfo:
+    """Name a file in a ZIP without the time, so that the same pictures are the same bytes."""
+    info = zipfile.ZipInfo(name)  # of 1980, where a ZIP's time begins
+    info.external_attr = 0o644 << 16  # as `writestr` gives to a mere name
+    return info
 
 
 def file_name(text: str) -> str:

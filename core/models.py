@@ -21,12 +21,15 @@ _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 
 @dataclass(frozen=True)
 class Epoch:
-    """Mean losses of one epoch, counted from 1; `validation_loss` None when nothing was held out."""
+    """Mean losses of one epoch, counted from 1; `validation_loss` None when nothing was held out.
+
+    `seconds` are 0 where a file does not say: they are not a property of the model.
+    """
 
     epoch: int
     train_loss: float
     validation_loss: float | None
-    seconds: float
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)

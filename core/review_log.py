@@ -23,6 +23,9 @@ from core.readers.opening import open_file
 
 LIMIT_BYTES = 256 << 20  # of a file: about a million decisions
 LINE_BYTES = 512 << 10  # of an event
+CANCEL = (
+    b"\x18"  # spoils a line that lacks nothing but its end: readers have passed over it, so it must not come back
+)
 _FINGERPRINT = re.compile(r"[0-9a-f]{8,64}")
 _log = logging.getLogger(__name__)
 
@@ -165,7 +168,7 @@ def _write(file: int, data: bytes, path: Path) -> None:
     if size:
         os.lseek(file, size - 1, os.SEEK_SET)
         if os.read(file, 1) != b"\n":
-            data = b"\n" + data  # ends what a killed writer began
+            data = CANCEL + b"\n" + data  # ends what a killed writer began, such that it stays passed over
     try:
         written = os.write(file, data)
         while written < len(data):

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from core.store import default_root
 
@@ -12,7 +13,7 @@ LARGE = 64 << 20  # bytes from which an array lies in a file
 ROWS_BYTES = 8 << 20  # copied at a time
 
 
-def empty(shape: Sequence[int], dtype: np.typing.DTypeLike) -> np.ndarray:
+def empty(shape: Sequence[int], dtype: DTypeLike) -> np.ndarray:
     """Return an array to be filled: above `LARGE` bytes memory-mapped, in a file without a name beside the store's entries.
 
     The file's space is taken at once, where the system can, so that a full disk is an error here and not while it is filled;

@@ -1,5 +1,6 @@
 """Results as tables: a row an image, predictions for a competition, a classifier's answers; and as CSV."""
 
+import csv as csv_format
 import io
 from typing import Literal
 
@@ -138,7 +139,10 @@ def parquet(frame: pd.DataFrame) -> bytes:
 
 def plain_csv(frame: pd.DataFrame) -> bytes:
     """Write a table as CSV in UTF-8, letter by letter as it is."""
-    return frame.to_csv(index=False, lineterminator="\n").encode("utf-8")
+    text = frame.to_csv(index=False, lineterminator="\n")
+    if "\r" in text:  # which ends a line for readers, but which Python's writer does not quote before 3.13
+        text = frame.to_csv(index=False, lineterminator="\n", quoting=csv_format.QUOTE_NONNUMERIC)
+    return text.encode("utf-8", "backslashreplace")
 
 
 def predictions_csv(results: Results, *, inverted: bool = False) -> bytes:

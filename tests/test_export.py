@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 import zipfile
 from dataclasses import replace
 
@@ -79,3 +80,12 @@ def test_pictures_are_packed_by_cluster_with_safe_names_and_the_table():
         for i, name in enumerate(archive.namelist()[1:]):
             np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(archive.read(name)))), x[i, ..., 0])
     assert export.file_name(" . ") == "unnamed" and len(export.file_name("a" * 200)) == 80
+
+
+def test_the_same_pictures_are_the_same_zip_at_any_time(monkeypatch):
+    x = np.arange(2 * 64, dtype=np.uint8).reshape(2, 8, 8, 1)
+    made = export.pictures_zip(x, ["a", "b"], ["one", "two"], b"id\n")
+    monkeypatch.setattr(time, "time", lambda: 2_000_000_000.0)
+    assert export.pictures_zip(x, ["a", "b"], ["one", "two"], b"id\n") == made
+    with zipfile.ZipFile(io.BytesIO(made)) as archive:
+        assert {item.external_attr >> 16 for item in archive.infolist()} == {0o644}

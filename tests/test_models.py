@@ -26,7 +26,7 @@ SHAPE = (8, 9, 1)
 def model():
     """An untrained autoencoder with a made-up history."""
     module = autoencoders.build(CONFIG, SHAPE)
-    history = (Epoch(1, 0.5, 0.6, 1.0), Epoch(2, 0.25, None, 1.0))
+    history = (Epoch(1, 0.5, 0.6), Epoch(2, 0.25, None))
     return TrainedModel(CONFIG, TrainingConfig(epochs=2), SHAPE, autoencoders.to_weights(module), history, "made up")
 
 

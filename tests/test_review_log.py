@@ -130,6 +130,15 @@ def test_a_torn_last_line_is_passed_over_with_a_warning_and_ended_by_the_next_wr
     assert records(path) == [{"a": 1}, {"a": 3}]
 
 
+def test_a_line_that_lacked_only_its_end_does_not_come_back_with_the_next_one(tmp_path):
+    path = tmp_path / "x.jsonl"
+    review_log.append(path, [{"a": 1}, {"a": 2}])
+    path.write_bytes(path.read_bytes()[:-1])
+    assert records(path) == [{"a": 1}]
+    review_log.append(path, [{"a": 3}])
+    assert records(path) == [{"a": 1}, {"a": 3}]
+
+
 @pytest.mark.parametrize(
     "line",
     [b"\xff\xfe\x00", b"{", b"[" * 100_000, b'{"a": ' + b"9" * 6000 + b"}", b'"' + b"x" * (600 << 10) + b'"'],

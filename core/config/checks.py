@@ -1,6 +1,7 @@
 """What a setting may be: each check raises `ConfigError` with one sentence that names value and limit."""
 
 import math
+import sys
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, get_args
@@ -13,9 +14,10 @@ LATER: Mapping[str, bool] = MappingProxyType({"later": True})
 
 def between(name: str, value: float, low: float, high: float = math.inf) -> None:
     """Check that a number lies in low..high."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high or value == math.inf:
+    most = min(high, sys.float_info.max)  # JSON may hold whole numbers beyond every float
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= most:
         limit = f"at least {low}" if math.isinf(high) else f"between {low} and {high}"
-        raise ConfigError(f"{name} {value!r} must be {limit}.")
+        raise ConfigError(f"{name} {value!r:.80} must be {limit}.")
 
 
 def whole(name: str, value: int, low: int, high: float = math.inf) -> None:
@@ -27,8 +29,8 @@ def whole(name: str, value: int, low: int, high: float = math.inf) -> None:
 
 def positive(name: str, value: float) -> None:
     """Check that a number is greater than 0."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-        raise ConfigError(f"{name} {value!r} must be greater than 0.")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= sys.float_info.max:
+        raise ConfigError(f"{name} {value!r:.80} must be greater than 0.")
 
 
 def yes_or_no(name: str, value: bool) -> None:

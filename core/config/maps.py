@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from core.config.checks import LATER, between, one_of, positive, whole
+from core.config.checks import LATER, between, one_of, positive, whole, yes_or_no
 from core.errors import ConfigError
 
 Kernel = Literal["rbf", "poly", "cosine"]
@@ -118,5 +118,6 @@ class ReductionConfig:
     method: ReductionMethod | None = None
 
     def __post_init__(self) -> None:
+        yes_or_no("standardize", self.standardize)
         if self.method is not None and not isinstance(self.method, ReductionMethod):
             raise ConfigError(f"{type(self.method).__name__} cannot be the first reduction.")

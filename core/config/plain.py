@@ -45,8 +45,15 @@ def to_json(config: Any) -> dict[str, Any]:
         value = getattr(config, item.name)
         if item.metadata.get("later") and value == item.default:
             continue
-        values[item.name] = to_json(value) if dataclasses.is_dataclass(value) else value
+        values[item.name] = to_json(value) if dataclasses.is_dataclass(value) else _written(value, item.type)
     return values
+
+
+def _written(value: Any, kind: Any) -> Any:
+    """Write 30 as 30.0 and -0.0 as 0.0 where a float is meant, so that equal configs have one text, and so one key."""
+    if kind in (float, float | None) and value is not None:
+        return float(value) + 0.0
+    return [float(item) + 0.0 for item in value] if kind == tuple[float, ...] else value
 
 
 def from_json(values: Mapping[str, Any]) -> Any:
