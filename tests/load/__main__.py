@@ -18,7 +18,8 @@ from typing import Any
 
 from core.bench import runner
 from tests.load import browser
-from tests.load.ground import memory, prepare, server, settle
+from tests.load.ground import prepare, server, settle
+from tests.load.memory import memory
 from tests.load.visitors import Crowd, Outcome, alone, ks
 
 TOLERANCE = 1.1  # memory after, against before

@@ -131,6 +131,10 @@ class Session:
         """Say whether a map is on the page."""
         return any(True for _ in self._maps())
 
+    def polls(self) -> bool:
+        """Say whether the page asks for a part of it to run again and again, as while a job runs."""
+        return bool(self._polled)
+
     def fetch(self, path: str) -> bytes:
         """Fetch a file as the browser does."""
         with urllib.request.urlopen(f"{self.url}/{path}", timeout=PATIENCE) as answer:

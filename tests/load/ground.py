@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
 
@@ -15,6 +14,7 @@ from core.plans import KeptModel, Plan
 from core.store import Store
 from tests.browser.helpers import served
 from tests.load.client import Session
+from tests.load.memory import Memory, memory
 from tests.load.visitors import Ground, Visitor
 
 KEEPS_SECONDS = 120.0  # that Streamlit remembers a session whose tab was closed
@@ -68,7 +68,7 @@ def _make_maps(ground: Ground, url: str) -> None:
 
 
 def _is_finished(session: Session) -> bool:
-    return session.has_map() and session.map()["header"]["axes"][0].startswith("t-SNE") and not session._polled
+    return session.has_map() and session.map()["header"]["axes"][0].startswith("t-SNE") and not session.polls()
 
 
 @contextmanager
@@ -82,46 +82,6 @@ def server(folder: Path, store: Path) -> Iterator[tuple[str, Popen]]:
     }
     with served("dashboard/app.py", folder, environment) as found:
         yield found
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Bytes in memory of a server and its workers: all that is resident, and what of it is no file."""
-
-    resident: int
-    own: int
-
-    def __str__(self) -> str:
-        return f"{self.resident / 1e6:.0f} MB resident, {self.own / 1e6:.0f} MB of it its own"
-
-
-def memory(pid: int) -> Memory:
-    """Return the memory of a process and all that it started."""
-    resident = own = 0
-    for each in family(pid):
-        try:
-            lines = dict(line.split(":", 1) for line in Path(f"/proc/{each}/status").read_text().splitlines())
-        except OSError:
-            continue  # it has just ended
-        resident += int(lines.get("VmRSS", "0 kB").split()[0]) * 1024
-        own += int(lines.get("RssAnon", "0 kB").split()[0]) * 1024
-    return Memory(resident, own)
-
-
-def family(pid: int) -> list[int]:
-    """Return a process and all that it started, directly or not."""
-    parents = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                text = (entry / "stat").read_text()
-            except OSError:
-                continue
-            parents[int(entry.name)] = int(text.rpartition(")")[2].split()[1])
-    found = [pid]
-    for each in found:
-        found += [child for child, parent in parents.items() if parent == each]
-    return found
 
 
 def settle(url: str, pid: int, within: float, seconds: float) -> Memory:
