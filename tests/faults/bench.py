@@ -20,10 +20,11 @@ MARKS = {"train": "Training:", "encode": "Encoding:", "map": "t-SNE:"}  # what t
 
 @dataclass(frozen=True)
 class Setting:
-    """How large the work is: so many images of the sample, so many epochs."""
+    """How large the work is: so many images of the sample, so many epochs, with pictures or without."""
 
     images: int = 600
     epochs: int = 4
+    pictures: bool = True
 
     @property
     def source(self) -> SubsetSource:
@@ -46,7 +47,14 @@ class Setting:
 
     def run(self, folder: Path) -> list[str]:
         """Return the command that makes both maps and writes everything."""
-        return [*self._data("run"), "--model", NAME, "--out", f"{folder}/out"]
+        return [
+            *self._data("run"),
+            "--model",
+            NAME,
+            "--out",
+            f"{folder}/out",
+            *([] if self.pictures else ["--no-pictures"]),
+        ]
 
     def _data(self, command: str) -> list[str]:
         return ["-m", "core", command, "--data", "digits", "--limit", str(self.images)]

@@ -14,7 +14,7 @@ from PIL import Image
 
 from core.errors import ExplorerError
 from core.store import Store
-from tests.faults.material import Told, same, timeless
+from tests.faults.sameness import Told, same, timeless
 
 ROOT = Path(__file__).parents[2]
 FREE = ("training", "seen", "run")  # stages whose entries are of the moment: they must be whole, not the same

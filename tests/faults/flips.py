@@ -12,7 +12,8 @@ from core.corrections import Review
 from core.errors import ExplorerError
 from core.store import Entry
 from dashboard import saved
-from tests.faults.material import Material, Told, same
+from tests.faults.material import Material
+from tests.faults.sameness import Told, same
 
 Place = tuple[str, str]
 # Stages that are looked at only while another one is made: these are dropped, so that it is.

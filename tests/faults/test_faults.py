@@ -13,7 +13,7 @@ pytestmark = pytest.mark.xdist_group("browser")  # not beside what else starts m
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory):
     """An undisturbed run of little work."""
-    bench = Bench(tmp_path_factory.mktemp("faults"), Setting(images=200, epochs=3))
+    bench = Bench(tmp_path_factory.mktemp("faults"), Setting(images=200, epochs=3, pictures=False))
     bench.prepare(commands=("run",))
     return bench
 
@@ -23,9 +23,9 @@ def bench(tmp_path_factory):
     [
         ("review", rounds.reviewer, "SIGKILL"),
         ("review", rounds.reviewer, "group"),
+        ("review", rounds.reviewer, "SIGTERM"),
         ("train", rounds.worker, "SIGKILL"),
         ("map", rounds.worker, "SIGKILL"),
-        ("encode", rounds.worker, "SIGKILL"),
         ("export", rounds.command_line, "SIGKILL"),
     ],
 )
