@@ -244,9 +244,11 @@ class Session:
         kind = message.WhichOneof("type")
         if kind == "new_session":
             self._run += 1
-            self._page_hash = message.new_session.page_script_hash
+            self._page_hash = self._page_hash or message.new_session.page_script_hash
             if not message.metadata.run.fragment_ids:
                 self._polled.clear()
+        elif kind == "navigation":
+            self._page_hash = message.navigation.page_script_hash
         elif kind == "delta":
             self._draw(tuple(message.metadata.delta_path), message)
         elif kind == "page_info_changed":
