@@ -71,7 +71,6 @@ class Round:
     hit: bool = False
     delay: float = 0.0
     wrong: list[str] = field(default_factory=list)
-    kept_on: int = 0  # entries, decisions or files that were there after the kill
 
 
 @dataclass

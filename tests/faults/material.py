@@ -57,6 +57,7 @@ class Material:
 
 def build(folder: Path, large: bool = False) -> Material:
     """Make everything in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
     images = made_up.write(folder)
     weights = folder / "classifier.safetensors"
     torch.manual_seed(0)

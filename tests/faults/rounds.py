@@ -114,7 +114,6 @@ def reviewer(bench: Bench, one: Round, chance: random.Random) -> None:
     started.wait()
     told = acknowledged(started)
     one.wrong += of_review(path, told)
-    one.kept_on = len(told)
     again = start(_decide(path, len(corrections.load(path).events)), folder)
     if again.wait():
         one.wrong.append(f"the next reviewer cannot decide: {again.text.decode(errors='replace')[-600:]}")
