@@ -62,10 +62,12 @@ def watch(name: str, polling: bool, stopped: Interrupted | None = None) -> None:
     elif job.preview is None:
         st.success("This model was trained before; it is in the list below.", icon=":material/check_circle:")
     else:
+        epochs = _counted(len(_history(job)), "epoch", "epochs")
         st.success(
-            f"Trained for {_counted(len(_history(job)), 'epoch', 'epochs')}, {components.duration(job.seconds)}. Keep it under a name in "
-            "the list of models. With more epochs it goes on from here.", icon=":material/check_circle:",
-        )  # fmt: skip
+            f"Trained for {epochs}, {components.duration(job.seconds)}. Keep it under a name in the list of models. "
+            "With more epochs it goes on from here.",
+            icon=":material/check_circle:",
+        )
     if job.preview is not None and "went_on" in job.preview:
         st.caption(components.plain(f"It went on after {job.preview['went_on']}."))
     if _history(job):
