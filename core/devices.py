@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
@@ -60,6 +60,24 @@ def on_threads(count: int) -> Iterator[Callable[[], None]]:
     finally:
         if torch.get_num_threads() != outside:
             torch.set_num_threads(outside)
+
+
+@contextmanager
+def algorithms(deterministic: bool) -> Iterator[None]:
+    """Let torch use only deterministic algorithms, or whichever is fastest, and bring its settings back after."""
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    with ExitStack() as stack:
+        stack.enter_context(
+            torch.backends.cudnn.flags(enabled=True, benchmark=not deterministic, deterministic=deterministic)
+        )
+        stack.callback(torch.use_deterministic_algorithms, before[0], warn_only=before[1])
+        # cuBLAS is deterministic only with a workspace set before CUDA starts: warn of the rest, do not fail.
+        torch.use_deterministic_algorithms(deterministic, warn_only=True)
+        # Filling memory that is about to be written changes nothing and took an eighth of an epoch.
+        memory: Any = torch.utils.deterministic
+        stack.callback(setattr, memory, "fill_uninitialized_memory", memory.fill_uninitialized_memory)
+        memory.fill_uninitialized_memory = False
+        yield
 
 
 def arrange(module: nn.Module) -> nn.Module:

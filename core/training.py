@@ -9,8 +9,7 @@ import dataclasses
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Any
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -19,7 +18,7 @@ from torch import nn
 from core import steps
 from core.autoencoders import build
 from core.config import ModelConfig, TrainingConfig
-from core.devices import arrange, compiled_if_it_pays, halves, on_threads
+from core.devices import algorithms, arrange, compiled_if_it_pays, halves, on_threads
 from core.errors import CheckpointError
 from core.imageset import ImageSet
 from core.latents import pick_device, to_images
@@ -97,7 +96,7 @@ def train(
 
     fixed = training.deterministic and run.device.type == "cpu"
     threads = _threads(run, None if position is None else state) if fixed else 0
-    with _algorithms(training.deterministic), on_threads(threads) as again:
+    with algorithms(training.deterministic), on_threads(threads) as again:
 
         def report(progress: Progress) -> None:
             if progress.preview is not None and position is not None:
@@ -158,24 +157,6 @@ def _threads(run: Run, state: State | None) -> int:
             "in the last digits from those of one that was not interrupted.", state.threads, cores()
         )  # fmt: skip
     return min(state.threads, cores())
-
-
-@contextmanager
-def _algorithms(deterministic: bool) -> Iterator[None]:
-    """Let torch use only deterministic algorithms, or whichever is fastest, and bring its settings back after."""
-    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    with ExitStack() as stack:
-        stack.enter_context(
-            torch.backends.cudnn.flags(enabled=True, benchmark=not deterministic, deterministic=deterministic)
-        )
-        stack.callback(torch.use_deterministic_algorithms, before[0], warn_only=before[1])
-        # cuBLAS is deterministic only with a workspace set before CUDA starts: warn of the rest, do not fail.
-        torch.use_deterministic_algorithms(deterministic, warn_only=True)
-        # Filling memory that is about to be written changes nothing and took an eighth of an epoch.
-        memory: Any = torch.utils.deterministic
-        stack.callback(setattr, memory, "fill_uninitialized_memory", memory.fill_uninitialized_memory)
-        memory.fill_uninitialized_memory = False
-        yield
 
 
 @contextmanager

@@ -62,10 +62,12 @@ def watch(name: str, polling: bool, stopped: Interrupted | None = None) -> None:
     elif job.preview is None:
         st.success("This model was trained before; it is in the list below.", icon=":material/check_circle:")
     else:
+        epochs = _counted(len(_history(job)), "epoch", "epochs")
         st.success(
-            f"Trained for {_counted(len(_history(job)), 'epoch')}, {components.duration(job.seconds)}. Keep it under a name in "
-            "the list of models. With more epochs it goes on from here.", icon=":material/check_circle:",
-        )  # fmt: skip
+            f"Trained for {epochs}, {components.duration(job.seconds)}. Keep it under a name in the list of models. "
+            "With more epochs it goes on from here.",
+            icon=":material/check_circle:",
+        )
     if job.preview is not None and "went_on" in job.preview:
         st.caption(components.plain(f"It went on after {job.preview['went_on']}."))
     if _history(job):
@@ -75,20 +77,23 @@ def watch(name: str, polling: bool, stopped: Interrupted | None = None) -> None:
 
 def _stopped(job: Job, left: Interrupted | None) -> None:
     position = Position(len(_history(job))) if left is None else left.position
-    parts = [_counted(position.epoch, "epoch")] if position.epoch else []
-    parts += [_counted(position.batch, "batch")] if position.batch else []
-    done = f"Stopped after {' and '.join(parts)}" if parts else "Stopped before anything was learnt"
-    kept = "Its complete epochs are a model in the list below" if position.epoch else "No epoch is complete yet"
+    counts = ((position.epoch, "epoch", "epochs"), (position.batch, "batch", "batches"))
+    done = " and ".join(_counted(*count) for count in counts if count[0])
+    told = (
+        f"Stopped after {done}, {components.duration(job.seconds)}." if done else "Stopped before it learnt anything."
+    )
+    if left is not None:
+        told += " It can go on from there."
+    elif position.epoch:
+        told += " Complete epochs are a model in the list below."
     text, button = st.columns([8, 1], vertical_alignment="center")
-    text.info(f"{done}, {components.duration(job.seconds)}. {kept}.", icon=":material/stop_circle:")
+    text.info(told, icon=":material/stop_circle:")
     if left is not None and button.button("Go on", key="go on", type="primary", width="stretch"):
         go_on(job.plan.source, left)
 
 
-def _counted(count: int, what: str) -> str:
-    return (
-        f"1 {what}" if count == 1 else f"{count:,} {what}{'es' if what.endswith('ch') and what != 'epoch' else 's'}"
-    )
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
 
 
 def _history(job: Job) -> Sequence[Epoch]:
