@@ -40,7 +40,7 @@ def interrupted(source: Source, left: Sequence[Interrupted]) -> None:
 
 def go_on(source: Source, item: Interrupted) -> None:
     """Start an interrupted training again; it goes on where it was."""
-    server.jobs().start(Plan(source, item.spec), "model")
+    server.start(Plan(source, item.spec), "model")
     st.rerun(scope="app")
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 
 from core.jobs import causes
 from core.jobs.job import Job, JobState, reached
-from core.jobs.process import Closed, Worker
+from core.jobs.process import Asked, Closed, Worker
 from core.progress import Progress
 from core.store import Entry
-from core.worker import CANCEL, STOPPING, Done, Task
+from core.worker import STOPPING, Done, Task
 
 ANSWER_SECONDS = 1.2  # for a job that is to stop to say that it does; one that does not is ended with its process
 KEEP_SECONDS = 20.0  # for one that said so to keep what it has
@@ -39,7 +39,7 @@ def follow(worker: Worker, task: Task, now: Callable[[], Job], update: Callable[
     with contextlib.suppress(OSError):  # one that has just died says so by its last message
         worker.send(task)
     if now().stopping:  # asked before there was a process to ask
-        worker.cancel()
+        worker.cancel(ANSWER_SECONDS)
     while True:
         try:
             message = worker.inbox.get(timeout=None if until is None else max(0.0, until - time.monotonic()))
@@ -60,8 +60,10 @@ def follow(worker: Worker, task: Task, now: Callable[[], Job], update: Callable[
             worker.log.note("Stopping, and keeping what there is.")
             if now().stopping:  # else a signal told it to
                 update(stopping="keeping")
-        elif message == CANCEL and now().stopping == "asked":  # one left of the job before is not for this one
-            until = time.monotonic() + ANSWER_SECONDS
+        elif (
+            isinstance(message, Asked) and now().stopping == "asked"
+        ):  # one left of the job before is not for this one
+            until = time.monotonic() + message.seconds
 
 
 def _report(progress: Progress, job: Job, worker: Worker, update: Callable[..., None]) -> None:

@@ -30,6 +30,13 @@ class Closed:
     problem: str | None = None
 
 
+@dataclass(frozen=True)
+class Asked:
+    """The task was asked to stop, and has so many seconds to say that it does."""
+
+    seconds: float
+
+
 class Worker:
     """A worker process. What it answers comes into `inbox`, where others may put messages for whoever waits there.
 
@@ -77,10 +84,10 @@ class Worker:
             finally:
                 self._sending.release()
 
-    def cancel(self) -> None:
-        """Ask for the task to stop, and wake whoever waits for it: it is to see that this is answered in time."""
+    def cancel(self, seconds: float) -> None:
+        """Ask for the task to stop, and tell whoever waits for it to see that this is answered in so many seconds."""
         self.tell(CANCEL)
-        self.inbox.put(CANCEL)
+        self.inbox.put(Asked(seconds))
 
     def kill(self) -> None:
         """End the process at once; it cannot be used again."""

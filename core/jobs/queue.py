@@ -16,7 +16,7 @@ from typing import Any
 from core.config import AnalysisConfig
 from core.errors import JobError
 from core.jobs.causes import Deaths
-from core.jobs.following import follow
+from core.jobs.following import ANSWER_SECONDS, follow
 from core.jobs.job import Job, JobState, Line, Log, job_id, may_train
 from core.jobs.process import Worker
 from core.plans import Plan, StageName
@@ -112,8 +112,8 @@ class Jobs:
             own = next((i for i, job in enumerate(waiting) if job.id == name), 0)
             return sum(other.trains == waiting[own].trains for other in waiting[:own])
 
-    def cancel(self, name: str) -> None:
-        """Ask a job to stop: at once when it waits, else at its next report; without one soon, its process ends."""
+    def cancel(self, name: str, seconds: float = ANSWER_SECONDS) -> None:
+        """Ask a job to stop: at once when it waits, else at its next report, or with its process after so many seconds."""
         with self._changed:
             job = self._jobs.get(name)
             if job is None or job.stopping or not job.active:
@@ -124,7 +124,7 @@ class Jobs:
             self._jobs[name] = replace(job, stopping="asked")
             self._logs[name].note("Asked to stop.")
             if (worker := self._running.get(name)) is not None:
-                worker.cancel()
+                worker.cancel(seconds)
 
     def forget(self, name: str) -> None:
         """Drop an ended job, so that its error is no longer shown."""
@@ -138,7 +138,9 @@ class Jobs:
         with self._changed:
             self._closing = True
             for job in list(self._jobs.values()):
-                self.cancel(job.id)
+                self.cancel(
+                    job.id, seconds
+                )  # one that trains with large batches answers late, and is to keep what it has
             lanes = list(self._lanes)
             self._changed.notify_all()
         until = time.monotonic() + seconds
