@@ -107,13 +107,14 @@ def test_a_table_comes_back_from_parquet_with_its_types(texts, seed):
         assert back[name].equals(frame[name])
 
 
-@given(IDS, SEEDS, st.sampled_from(["csv", "parquet"]))
+# Neither numbers nor what pandas takes for a missing value.
+WORDS = st.lists((TEXT | TRICKY).map(lambda text: f"a{text}".replace("\\", "/")), min_size=2, max_size=8, unique=True)
+
+
+@given(WORDS, SEEDS, st.sampled_from(["csv", "parquet"]))
 def test_further_values_come_to_their_images_from_csv_and_parquet(ids, seed, kind):
-    assume(len(ids) > 1 and all(id.strip() and id.strip().lower() not in ("na", "nan", "null", "none") for id in ids))
-    assume(not all(id.strip().lstrip("+-0123456789._").strip() == "" for id in ids))  # a column of numbers
     random = np.random.default_rng(seed)
-    images = image_set(np.zeros((len(ids), 8, 8), np.uint8), ids=[id.replace("\\", "/") for id in ids])
-    assume(len(set(images.ids)) == len(ids))
+    images = image_set(np.zeros((len(ids), 8, 8), np.uint8), ids=ids)
     frame = pd.DataFrame(
         {"id": images.ids, "whole": random.integers(-9, 9, len(ids)), "float": random.normal(size=len(ids))}
     )
