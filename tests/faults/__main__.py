@@ -11,16 +11,15 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
 
 from core.bench import runner
 from tests.faults import flips, material, rounds, servers
-from tests.faults.bench import Bench, Round, Setting
+from tests.faults.bench import Bench, Kill, Round, Setting, attempt
 
-Kill = Callable[[Bench, Round, random.Random], None]
 LINE, WORKER, SERVER, REVIEWER = rounds.command_line, rounds.worker, servers.server, rounds.reviewer
 # Of each phase, in turn: what is killed, and how.
 TARGETS: Mapping[str, tuple[tuple[Kill, str], ...]] = MappingProxyType(
@@ -45,7 +44,7 @@ def schedule(kills: int) -> list[tuple[Round, Kill]]:
     return found
 
 
-def kill_all(folder: Path, kills: int, seed: int, tries: int = 3) -> list[Round]:
+def kill_all(folder: Path, kills: int, seed: int) -> list[Round]:
     """Make the undisturbed run, then all kills; one that came after the work had ended is tried again."""
     planned = schedule(kills)
     bench = Bench(folder, Setting())
@@ -57,13 +56,8 @@ def kill_all(folder: Path, kills: int, seed: int, tries: int = 3) -> list[Round]
     )
     chance, done = random.Random(seed), []
     for number, (one, kill) in enumerate(planned, 1):
-        for _ in range(tries):
-            started = time.monotonic()
-            kill(bench, one, chance)
-            if one.hit or one.wrong:
-                break
-            for name in (one.phase, f"server, {one.phase}"):
-                bench.seconds[name] = 0.7 * bench.seconds.get(name, 1.0)  # it is quicker than it was
+        started = time.monotonic()
+        attempt(bench, one, kill, chance)
         done.append(one)
         print(
             f"{number:>3} {one.phase}, {one.target}, {one.how}, {one.delay:.2f} s into it, {time.monotonic() - started:.0f} s: "

@@ -4,7 +4,6 @@ import os
 import random
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from core import corrections, pipeline
@@ -130,11 +129,11 @@ def acknowledged(started: Started) -> list[int]:
     return [int(line) for line in whole.split() if line.isdigit()]
 
 
-def of_review(path: Path, told: list[int], rows: Callable[[int], int] = lambda i: i) -> list[str]:
+def of_review(path: Path, told: list[int]) -> list[str]:
     """Return what is wrong: each decision that was acknowledged must be there, in order, and at most one more."""
     if not path.exists():
         return [f"{len(told)} decisions are lost with their file"] if told else []
     events = [event.row for event in corrections.load(path).events]  # type: ignore[union-attr]
-    if events[: len(told)] != [rows(i) for i in range(len(told))] or len(events) > len(told) + 1:
+    if events[: len(told)] != told or len(events) > len(told) + 1:
         return [f"{len(told)} decisions were acknowledged, {len(events)} are there: {events[-5:]} after {told[-5:]}"]
     return []

@@ -125,7 +125,8 @@ def server(bench: Bench, one: Round, chance: random.Random) -> None:
         visit(bench, folder, url, one.phase, threading.Event())
     except (Gone, AssertionError, LookupError) as error:
         one.wrong.append(f"started again: {type(error).__name__}: {error}")
-    again.kill("SIGTERM")
+    finally:
+        again.kill("SIGTERM")
     if again.wait(TERM_SECONDS) == -999:
         one.wrong.append(f"the server does not end within {TERM_SECONDS:.0f} s of SIGTERM")
     _look(bench, one, folder)
@@ -211,8 +212,11 @@ def measure(bench: Bench) -> None:
 
         watching = threading.Thread(target=watch, daemon=True)
         watching.start()
-        visit(bench, folder, url, phase, begun)
-        done.set()
+        try:
+            visit(bench, folder, url, phase, begun)
+        finally:
+            done.set()
+            started.kill("SIGTERM")
         watching.join()
         end = time.monotonic()
         if phase == "train":
@@ -220,7 +224,6 @@ def measure(bench: Bench) -> None:
         else:
             bench.seconds["server, encode"] = times["encode"] - times["images"]
             bench.seconds["server, map"] = times["map"] - times["encode"]
-        started.kill("SIGTERM")
         started.wait(TERM_SECONDS)
         shutil.copytree(folder / "store", bench.reference / "store", dirs_exist_ok=True)
         shutil.rmtree(folder)

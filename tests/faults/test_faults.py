@@ -2,10 +2,14 @@
 
 import random
 
+import numpy as np
 import pytest
 
-from tests.faults import flips, material, rounds
-from tests.faults.bench import Bench, Round, Setting
+from core import corrections
+from core.decisions import Choice
+from core.store import Store
+from tests.faults import checks, flips, material, rounds
+from tests.faults.bench import Bench, Round, Setting, attempt
 
 pytestmark = pytest.mark.xdist_group("browser")  # not beside what else starts many processes
 
@@ -31,8 +35,9 @@ def bench(tmp_path_factory):
 )
 def test_after_a_kill_everything_is_whole_and_the_next_start_ends_as_if_nothing_had_been(bench, phase, kill, how):
     one = Round(phase, kill.__name__, how)
-    kill(bench, one, random.Random(phase + how))
+    attempt(bench, one, kill, random.Random(phase + how))
     assert one.wrong == []
+    assert one.hit
 
 
 @pytest.mark.filterwarnings("ignore")  # of Streamlit without a page, and of torchvision
@@ -48,3 +53,26 @@ def test_damage_is_what_it_says():
     assert sum((a ^ b).bit_count() for a, b in zip(data, flipped[1], strict=True)) == 1
     assert cut[1] == b""
     assert data.startswith(shorter[1])
+
+
+def test_a_half_export_a_changed_entry_and_a_lost_decision_are_noticed(tmp_path):
+    for name in ("right", "left"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "table.csv").write_text("id,label\n1,2\n")
+        store = Store(tmp_path / name / "store")
+        store.put("latents", "0" * 32, {"x": np.arange(4.0)}, {"n": 4}, 0.0)
+    left, right = tmp_path / "left", tmp_path / "right"
+    assert checks.of_store(left / "store", right / "store", strict=True) == []
+    (left / "table.csv").write_text("id,la")
+    assert checks.of_exports(left, right) == ["table.csv is not whole: 5 of 13 bytes"]
+    store = Store(left / "store")
+    store.drop("latents", "0" * 32)
+    store.put("latents", "0" * 32, {"x": np.arange(4.0) + 1e-9}, {"n": 4}, 0.0)
+    (left / "store" / "latents" / "half").mkdir()
+    wrong = checks.of_store(left / "store", right / "store", strict=True)
+    assert [text.partition(" ")[2] for text in wrong] == ["is there and no entry", "is not as in an undisturbed run"]
+    log = tmp_path / "reviews" / f"{'ef' * 16}.jsonl"
+    for row in (0, 2):
+        corrections.decide(log, corrections.load(log), [Choice(row, f"image {row}", "junk")], "Ada")
+    assert rounds.of_review(log, [0, 2]) == rounds.of_review(log, [0]) == []
+    assert rounds.of_review(log, [0, 1]) != []

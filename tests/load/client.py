@@ -7,6 +7,7 @@ import json
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,6 +47,7 @@ class Session:
     elements: dict[tuple[int, ...], _Held] = field(default_factory=dict)
     received: int = 0
     _socket: ClientConnection | None = None
+    _kept: ExitStack = field(default_factory=ExitStack)
     _run: int = 0
     _page_hash: str = ""
     _polled: dict[str, tuple[float, float]] = field(default_factory=dict)  # fragment: seconds between, when next
@@ -54,19 +56,19 @@ class Session:
         """Visit the page and return the seconds until it had run to its end."""
         parts = urlsplit(self.url)
         try:
-            self._socket = connect(
+            opening = connect(
                 f"ws://{parts.netloc}/_stcore/stream", subprotocols=["streamlit"], origin=self.url,  # type: ignore[list-item, arg-type]
                 max_size=MOST_BYTES, open_timeout=PATIENCE, ping_interval=None,
             )  # fmt: skip
+            self._socket = self._kept.enter_context(opening)
         except (OSError, TimeoutError, ConnectionClosed) as error:
             raise Gone(str(error)) from error
         return self._rerun()
 
     def close(self) -> None:
         """Leave, as a tab that is closed."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        self._socket = None
+        self._kept.close()
 
     def find(self, kind: str, label: str) -> Any:
         """Return a widget by its kind ("slider", "button") and the beginning of its label.
