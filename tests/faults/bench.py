@@ -25,7 +25,7 @@ class Setting:
     """How large the work is: so many images of the sample, so many epochs, with pictures or without."""
 
     images: int = 600
-    epochs: int = 4
+    epochs: int = 12
     pictures: bool = True
 
     @property

@@ -20,9 +20,9 @@ def _bits(array: np.ndarray) -> tuple[str, tuple[int, ...], bytes]:
 
 
 def timeless(value: object) -> object:
-    """Return JSON without what differs from one making to the next: seconds, versions and whether it was found."""
+    """Return JSON without what differs from one making to the next: seconds, versions, whether it was found or stopped."""
     if isinstance(value, Mapping):
-        gone = ("seconds", "found", "versions", "made")
+        gone = ("seconds", "found", "versions", "made", "stopped_early")
         return {name: timeless(item) for name, item in value.items() if name not in gone}
     return [timeless(item) for item in value] if isinstance(value, list | tuple) else value
 

@@ -69,7 +69,7 @@ def _train(session: Session, bench: Bench, folder: Path, phase: str, begun: thre
     entry = bench.place("train", folder)
 
     def ended(now: Session) -> bool:
-        if any(text.startswith("Training:") for text in now.texts()):
+        if any(text.replace("\\", "").startswith("Training:") for text in now.texts()):  # the bar's, which is escaped
             begun.set()
         return entry.exists()
 
