@@ -9,7 +9,7 @@ import contextlib
 import json
 import logging
 import os
-import socket
+import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -86,7 +86,7 @@ def same_file(file: int, path: Path) -> bool:
 
 def is_gone(host: object, pid: object) -> bool:
     """Say whether a process is known to have ended: it was on this machine and is not there any more."""
-    if host != socket.gethostname() or not isinstance(pid, int) or pid <= 0 or sys.platform == "win32":
+    if host != platform.node() or not isinstance(pid, int) or pid <= 0 or sys.platform == "win32":
         return False
     try:
         os.kill(pid, 0)
@@ -156,7 +156,7 @@ class _Seen:
             host, pid = owner["host"], owner["pid"]
         except (ValueError, TypeError, KeyError):
             return waited > FAR_SECONDS
-        return is_gone(host, pid) or (host != socket.gethostname() and waited + max(0.0, self.age) > FAR_SECONDS)
+        return is_gone(host, pid) or (host != platform.node() and waited + max(0.0, self.age) > FAR_SECONDS)
 
 
 def _still(path: Path, before: _Seen | None) -> _Seen | None:
@@ -204,7 +204,7 @@ def _take_without_locks(path: Path) -> int | None:
 
 def _sign(file: int) -> None:
     since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
+    owner = {"pid": os.getpid(), "host": platform.node(), "since": since}
     with contextlib.suppress(OSError):  # a full disk: the lock holds without a name
         os.ftruncate(file, 0)
         os.lseek(file, 0, os.SEEK_SET)

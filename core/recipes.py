@@ -149,7 +149,7 @@ def find(name: str) -> Recipe:
         with open_file(path) as file:
             if size_of(file) > LIMIT_BYTES:
                 raise ConfigError(f"{path.name} has more than {LIMIT_BYTES >> 20} MiB; it is no recipe.")
-            values = parsed(file.read())
+            values = parsed(file.read(), paths=True)
     except OSError as error:
         raise ConfigError(f"The recipe {path} cannot be read: {error.strerror or error}.") from error
     except ValueError as error:

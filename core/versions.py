@@ -18,7 +18,10 @@ def versions() -> dict[str, str]:
 
 @cache
 def _installed() -> dict[str, str]:
-    found = {"python": platform.python_version(), "platform": platform.platform()}
+    found = {
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.release()} {platform.machine()}",
+    }
     try:
         found = {NAME: metadata.version(NAME), **found}
         needed = metadata.requires(NAME) or []

@@ -6,10 +6,10 @@ tell what a killed process left behind.
 
 import contextlib
 import os
+import platform
 import re
 import secrets
 import shutil
-import socket
 import time
 import zlib
 from pathlib import Path
@@ -95,7 +95,7 @@ def sweep(paths: list[Path]) -> None:
         with contextlib.suppress(OSError):
             age = time.time() - path.stat().st_mtime  # negative after the clock was set back: then they stay for now
             owned = _OWNED.fullmatch(path.name)
-            ours = owned is not None and owned[2] == _host() and is_gone(socket.gethostname(), int(owned[1]))
+            ours = owned is not None and owned[2] == _host() and is_gone(platform.node(), int(owned[1]))
             if age > (OLD_SECONDS if ours else FORGOTTEN_SECONDS):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
@@ -110,4 +110,4 @@ def _aside(target: Path) -> Path:
 
 
 def _host() -> str:
-    return f"{zlib.crc32(socket.gethostname().encode('utf-8', 'replace')):08x}"
+    return f"{zlib.crc32(platform.node().encode('utf-8', 'replace')):08x}"

@@ -97,7 +97,7 @@ def job_ended(job: Job, again: str = "Try again") -> None:
     if job.state == "failed":
         text.error(plain(job.error or "The job failed."), icon=":material/error:")
     else:
-        where = "" if state.marked("stopped", job.run) else ", in another tab"
+        where = "" if state.marked("stopped", job.run) else ", in another tab or before a reload"
         text.info(f"Stopped before it was complete{where}.", icon=":material/stop_circle:")
     if button.button(again, key=f"again.{job.id}", width="stretch"):
         server.jobs().forget(job.id)

@@ -123,7 +123,7 @@ def test_a_stop_in_another_tab_is_told_apart_from_one_here(tmp_path, odd):
     settled(at, lambda at: at.info)
     settled(other, lambda at: at.info)
     assert at.info[0].value == "Stopped before it was complete."
-    assert other.info[0].value == "Stopped before it was complete, in another tab."
+    assert other.info[0].value == "Stopped before it was complete, in another tab or before a reload."
 
 
 def test_a_full_queue_is_an_error_in_its_place_and_no_dead_page(tmp_path, odd):

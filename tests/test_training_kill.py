@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import numpy as np
@@ -105,7 +106,9 @@ def begun(data, folder, epochs=6, pause=0.02, flags=(), environment=(), die=None
     ]
     given = ([*command, "--name", "m"], folder / "log", folder, pause, dict(environment), die)
     process = FORKS.Process(target=child, args=given)
-    process.start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "__main__", types.ModuleType("__main__"))  # tests of pages leave a script there
+        process.start()
     return process
 
 

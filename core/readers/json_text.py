@@ -7,8 +7,8 @@ from typing import Any
 _HALVES = re.compile(rb"\\u[dD][89a-fA-F]")  # pairs of them are whole characters, one alone is none
 
 
-def parsed(data: bytes) -> Any:
-    """Understand JSON in UTF-8.
+def parsed(data: bytes, paths: bool = False) -> Any:
+    """Understand JSON in UTF-8; where it holds `paths`, bytes of file names that are no UTF-8 may be in it, as Python has them.
 
     Raises
     ------
@@ -17,7 +17,7 @@ def parsed(data: bytes) -> Any:
     try:
         values = json.loads(data.decode("utf-8-sig"))
         if _HALVES.search(data):
-            json.dumps(values, ensure_ascii=False).encode("utf-8")
+            json.dumps(values, ensure_ascii=False).encode("utf-8", "surrogateescape" if paths else "strict")
     except RecursionError as error:
         raise ValueError("nested too deep") from error
     return values

@@ -67,5 +67,5 @@ def test_a_stopped_map_stays_and_is_picked_from(page):
     expect(said).to_be_visible()
     page.get_by_role("button", name="Dismiss").click()
     expect(said).to_be_hidden()
-    expect(page.get_by_text("Stopped before it was complete.")).to_be_visible()
+    expect(page.get_by_text("Stopped before it was complete")).to_be_visible()
     assert page.problems == []

@@ -231,7 +231,7 @@ def test_a_first_visitor_reads_what_is_where_once(tmp_path):
     chromium()
     with dashboard(tmp_path, first_visit=True) as url, browser_page() as page:
         page.goto(url)
-        page.get_by_role("dialog").get_by_text("Everything stays on this computer.").wait_for()
+        page.get_by_role("dialog").get_by_text("Everything stays on the computer that runs this program.").wait_for()
         page.get_by_role("button", name="Start").click()
         page.get_by_role("dialog").wait_for(state="detached")
         page.reload()
