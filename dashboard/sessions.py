@@ -160,7 +160,7 @@ def current() -> dict[str, Any]:
 
 def to_text(values: Mapping[str, Any]) -> str:
     """Write a view so that it can be part of an address."""
-    data = json.dumps(values, separators=(",", ":"), sort_keys=True).encode()
+    data = json.dumps(values, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode("utf-8", "replace")
     return base64.urlsafe_b64encode(zlib.compress(data, 9)).decode().rstrip("=")
 
 

@@ -172,7 +172,10 @@ VIEWS = st.fixed_dictionaries(
 @given(VIEWS)
 def test_a_view_comes_back_from_its_address(view):
     written = sessions.to_text(view)
-    assert sessions.from_text(written) == sessions.accepted(json.loads(json.dumps(view)))
+    in_unicode = json.dumps(view, ensure_ascii=False).encode(
+        "utf-8", "replace"
+    )  # bytes that are none are a "?" in an address
+    assert sessions.from_text(written) == sessions.accepted(json.loads(in_unicode))
     assert set(sessions.from_text(written)) == set(view)
     assert sessions.to_text(dict(reversed(view.items()))) == written
 
