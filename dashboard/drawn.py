@@ -4,7 +4,9 @@ Every interaction asks for them anew. A stage that was found once is one object 
 so its identity stands for it. What is kept holds these objects as well: no other one can get their identities meanwhile.
 """
 
+import atexit
 import hashlib
+import shutil
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,9 +124,17 @@ def sheets_of(shown: Results) -> Path:
     return _sheets(shown.images.key if encoded is None else encoded.key, shown)
 
 
+@st.cache_resource(show_spinner=False)
+def _sheets_folder() -> Path:
+    """Return the folder of this server's sprite sheets; it goes with the server, as pages may show what is cached no more."""
+    folder = Path(mkdtemp(prefix="embedding-explorer-sheets-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _sheets(key: str, _shown: Results) -> Path:
-    folder = Path(mkdtemp(prefix="embedding-explorer-sheets-"))
+    folder = Path(mkdtemp(dir=_sheets_folder()))
     reconstructions = None if _shown.latents is None else _shown.latents.value.reconstructions
     # In a thread, as many images take long; the browser asks again for a sheet that is not there yet.
     pages = threading.Thread(

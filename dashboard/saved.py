@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from core import checkpoints, export
+from core.checksums import Damaged, sealed, unsealed
 from core.errors import ConfigError, ExplorerError
 from core.images import ImageSet
 from core.readers.json_text import parsed
@@ -64,7 +64,7 @@ def content(found: ImageSet) -> bytes:
         plain = mask.all() if name == "scope" else not mask.any()
         selection[name] = "" if plain else base64.b64encode(packed(mask).tobytes()).decode()
     values = {"view": sessions.current(), "selection": selection}
-    return (json.dumps(values, indent=1) + "\n").encode()
+    return sealed(values, indent=1) + b"\n"
 
 
 def _keep(found: ImageSet, name: str) -> None:
@@ -108,7 +108,10 @@ def read(data: bytes) -> tuple[dict[str, Any], dict[str, Step]]:
     ConfigError : it is no view.
     """
     try:
-        values = parsed(data) if len(data) <= LIMIT_BYTES else None
+        values = None
+        if len(data) <= LIMIT_BYTES:
+            parsed(data)  # finds what is no Unicode or nested without end
+            values = unsealed(data)
         if not isinstance(values, Mapping) or not isinstance(values.get("view"), Mapping):
             raise ConfigError("The file is not a view that was kept or downloaded here.")
         view = sessions.accepted(values["view"])
@@ -128,6 +131,10 @@ def read(data: bytes) -> tuple[dict[str, Any], dict[str, Step]]:
         bits, shown = [np.frombuffer(base64.b64decode(text, validate=True), np.uint8) for text in texts]
         nothing = packed(np.zeros(n, bool))
         step = chosen.checked_step(bits if len(bits) else nothing, shown if len(shown) else None, n)
+    except Damaged as error:
+        raise ConfigError(
+            "The view is damaged: its checksum does not fit. Take it from a copy; who changed it by hand removes its “sum”."
+        ) from error
     except (ValueError, binascii.Error) as error:
         raise ConfigError("The file is not a view that was kept or downloaded here.") from error
     return view, {fingerprint: step}

@@ -1,6 +1,8 @@
 """What all sessions of this server share: one store, one set of jobs."""
 
 import atexit
+import contextlib
+import ctypes
 from collections.abc import Mapping
 
 import streamlit as st
@@ -13,11 +15,21 @@ from core.plans import Plan, StageName
 from core.store import Store
 from dashboard import state
 
+M_MMAP_THRESHOLD = -3  # of mallopt, in glibc's malloc.h
+LARGE_BLOCK = 1 << 20  # bytes; set by hand, the threshold is no longer raised by what was freed
+
 
 @st.cache_resource
 def store() -> Store:
     """Return the one store of this server."""
+    _give_memory_back()
     return pipeline.open_store()
+
+
+def _give_memory_back() -> None:
+    """Let the C library give large blocks back when they are free, where it would keep some for every thread of a session."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # of another library, or another system
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
 
 
 @st.cache_resource

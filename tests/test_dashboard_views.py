@@ -243,6 +243,23 @@ def test_a_file_that_is_no_view_is_one_sentence(data):
         saved.read(data)
 
 
+def test_every_flipped_bit_of_a_kept_view_is_noticed(tmp_path):
+    from core.errors import ConfigError
+    from dashboard import saved
+
+    at = page().run()
+    next(item for item in at.text_input if item.label == "Name").set_value("few").run()
+    press(at, "views.keep")
+    (path,) = saved.folder().glob("*.json")
+    data = path.read_bytes()
+    assert saved.read(data)[0] is not None
+    for bit in range(8 * (len(data) - 1)):  # the last is a line's end
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(ConfigError):
+            saved.read(bytes(flipped))
+
+
 def test_maps_side_by_side_are_scored_and_tell_who_keeps_company():
     at = page().run()
     box = next(item for item in at.sidebar.multiselect if item.label == "Maps beside this one")
