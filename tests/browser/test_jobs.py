@@ -10,7 +10,7 @@ from core.store import Store
 from tests.browser.helpers import browser_page, new_page, server, settle
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
-LEFT_SECONDS = 60  # until a test gives up on a process that should end by itself
+LEFT_SECONDS = 150  # until a test gives up on a process that should end by itself
 
 
 def train(page, url):
