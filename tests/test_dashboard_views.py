@@ -243,6 +243,15 @@ def test_a_file_that_is_no_view_is_one_sentence(data):
         saved.read(data)
 
 
+def test_a_file_that_another_session_takes_away_meanwhile_does_not_disturb_a_map(tmp_path):
+    from dashboard import scatter
+
+    (tmp_path / "gone.bin").symlink_to(tmp_path / "nowhere")  # listed, and not there when it is looked at
+    (tmp_path / "here.bin").write_bytes(b"1")
+    scatter._drop_old(tmp_path)
+    assert (tmp_path / "here.bin").exists()
+
+
 def test_every_flipped_bit_of_a_kept_view_is_noticed(tmp_path):
     from core.errors import ConfigError
     from dashboard import saved

@@ -3,7 +3,9 @@
 import base64
 import gzip
 import json
+import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -110,7 +112,10 @@ def served(spec: MapSpec, folder: Path) -> dict[str, Any]:
         _written.clear()
         _, header, files = _written(id(spec), folder, spec)
     for name in files:
-        (folder / name).touch()
+        with suppress(
+            FileNotFoundError
+        ):  # another session has just dropped it; the browser asks for it in vain and says so
+            os.utime(folder / name)
     _drop_old(folder)
     return header
 
@@ -131,11 +136,13 @@ def _written(identity: int, folder: Path, _spec: MapSpec) -> tuple[MapSpec, dict
 
 
 def _drop_old(folder: Path) -> None:
-    files = sorted(
-        ((path.stat().st_mtime_ns, path.stat().st_size, path) for path in folder.glob("*.*")), reverse=True
-    )
+    files = []
+    for path in folder.glob("*.*"):
+        with suppress(FileNotFoundError):  # other sessions write there, and drop, too
+            status = path.stat()
+            files.append((status.st_mtime_ns, status.st_size, path))
     total = 0
-    for _, size, path in files:
+    for _, size, path in sorted(files, reverse=True):
         total += size
         if total > MAX_BYTES:
             path.unlink(missing_ok=True)
