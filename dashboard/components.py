@@ -32,7 +32,7 @@ _STYLE = """<style>
 .ee-mix { display: flex; height: 10px; border-radius: 3px; overflow: hidden; background: rgba(128, 128, 128, 0.25); }
 .ee-gallery figcaption { overflow-wrap: anywhere; padding-top: 2px; }
 .st-key-jobs-sign {
-  position: fixed; top: 0; right: 4.5rem; height: 3.75rem; width: auto; z-index: 999991; justify-content: center;
+  position: fixed; top: 0; right: 11.5rem; height: 3.75rem; width: auto; z-index: 999991; justify-content: center;
 }
 @media (min-width: 1800px) {
   .st-key-workbench { display: grid; grid-template-columns: minmax(0, 8fr) minmax(0, 5fr); gap: 1.5rem; align-items: start; }

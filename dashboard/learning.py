@@ -102,6 +102,11 @@ def _history(job: Job) -> Sequence[Epoch]:
 
 
 def _curves(history: Sequence[Epoch]) -> None:
+    last = history[-1]
+    held_out = "" if last.validation_loss is None else f", {last.validation_loss:.4g} on validation images"
+    st.caption(f"Loss after epoch {last.epoch:,}: {last.train_loss:.4g} on training images{held_out}.")
+    if len(history) < 2:
+        return  # a curve of one point is none
     rows = [
         {"epoch": item.epoch, "loss": loss, "loss of": kind}
         for item in history

@@ -20,7 +20,7 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from core import export, roots
+from core import export, locks, roots
 from core.errors import DataError, ExportError
 from dashboard import server
 
@@ -168,10 +168,8 @@ def free_path(folder: Path, name: str) -> Path:
 def _locked(folder: Path) -> IO[bytes]:
     """Open a server's lock, which the system frees when the server ends, however it does."""
     file = (folder / LOCK).open("wb")
-    with suppress(ImportError):
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with suppress(OSError):  # a folder without locks: nothing there counts as left
+        locks.attempt(file.fileno())
     return file
 
 
@@ -180,14 +178,8 @@ def _is_left(folder: Path) -> bool:
     try:
         if time.time() - folder.stat().st_mtime < YOUNG:
             return False
-        try:
-            import fcntl
-        except ImportError:  # Windows, where no file can be removed that is open
-            (folder / LOCK).unlink(missing_ok=True)
-            return True
         with (folder / LOCK).open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
+            return locks.attempt(file.fileno())
     except OSError:
         return False
 

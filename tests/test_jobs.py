@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from dataclasses import replace
 
 import made_up
@@ -12,8 +11,7 @@ import pytest
 from core import pipeline, plans
 from core.jobs import Jobs, job_id
 from core.store import Store
-
-PATIENCE = 120  # seconds until a test gives up; a worker imports torch first
+from tests.waiting import PATIENCE, end_of, until
 
 
 @pytest.fixture(scope="module")
@@ -38,30 +36,18 @@ def jobs(store):
     jobs.close()
 
 
-def _until(condition):
-    end = time.monotonic() + PATIENCE
-    while not (value := condition()):
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.01)
-    return value
-
-
-def _ended(jobs, job):
-    return _until(lambda: (now := jobs.get(job.id)) and not now.active and now)
-
-
 def _training(jobs, job):
     """Wait until a job has completed an epoch."""
-    return _until(lambda: (now := jobs.get(job.id)) and now.preview and now)
+    return until(lambda: (now := jobs.get(job.id)) and now.preview and now)
 
 
 def test_a_job_reports_progress_and_leaves_its_results_in_the_store(shared, image_file):
     plan = made_up.plan(image_file)
     job = shared.start(plan, "clustering")
     assert job.state == "waiting"
-    seen = _until(lambda: shared.get(job.id).progress)
+    seen = until(lambda: shared.get(job.id).progress)
     assert seen.preview is None
-    now = _ended(shared, job)
+    now = end_of(shared, job)
     assert (now.state, now.error) == ("done", None)
     assert now.seconds > 0
     assert {"originals", "reconstructions"} <= set(now.preview) or "coordinates" in now.preview
@@ -75,12 +61,12 @@ def test_the_same_plan_is_one_job_and_another_stage_is_another(shared, image_fil
     assert shared.start(made_up.plan(image_file, seed=1), "model").id == first.id
     assert job_id(plan, "latents") != first.id
     assert [job.id for job in shared.all()].count(first.id) == 1
-    assert _ended(shared, first).state == "done"
+    assert end_of(shared, first).state == "done"
 
 
 def test_a_mistake_is_the_jobs_error_and_can_be_forgotten(shared, image_file):
     job = shared.start(made_up.plan(image_file, perplexity=50.0), "projection")
-    ended = _ended(shared, job)
+    ended = end_of(shared, job)
     assert ended.state == "failed"
     assert "erplexity 50" in ended.error
     assert "60" in ended.error
@@ -95,7 +81,7 @@ def test_stopping_a_training_keeps_its_complete_epochs(shared, image_file):
     job = shared.start(plan, "model")
     _training(shared, job)
     shared.cancel(job.id)
-    assert _ended(shared, job).state == "cancelled"
+    assert end_of(shared, job).state == "cancelled"
     store = Store(shared._store.root)
     (kept,) = [item["info"]["training"] for item in store.entries("model") if item["info"]["training"]["seed"] == 77]
     assert 1 <= kept["epochs"] < 50_000
@@ -110,9 +96,9 @@ def test_a_waiting_job_is_stopped_at_once_and_a_late_stop_does_not_hit_the_next_
     for _ in range(5):
         shared.cancel(running.id)
     after = shared.start(made_up.plan(image_file, seed=4), "model")
-    assert _ended(shared, running).state == "cancelled"
+    assert end_of(shared, running).state == "cancelled"
     shared.cancel(running.id)  # has ended: nothing happens
-    assert _ended(shared, after).state == "done"
+    assert end_of(shared, after).state == "done"
     assert shared.get(waiting.id).started is None
 
 
@@ -120,10 +106,10 @@ def test_a_killed_worker_is_a_sentence_and_the_next_job_gets_a_new_one(jobs, ima
     job = jobs.start(made_up.plan(image_file, epochs=50_000), "model")
     _training(jobs, job)
     os.kill(jobs._running[job.id].pid, signal.SIGKILL)
-    ended = _ended(jobs, job)
+    ended = end_of(jobs, job)
     assert ended.state == "failed"
     assert ended.error.startswith("The worker process was killed")
-    assert _ended(jobs, jobs.start(made_up.plan(image_file), "images")).state == "done"
+    assert end_of(jobs, jobs.start(made_up.plan(image_file), "images")).state == "done"
 
 
 def test_closing_stops_the_running_job_and_keeps_its_epochs(store, image_file):
@@ -143,11 +129,11 @@ def test_what_a_worker_cannot_write_reaches_the_caller_and_the_next_worker(tmp_p
     jobs = Jobs(store, workers=1)
     try:
         plan = made_up.plan(image_file)
-        assert _ended(jobs, jobs.start(plan, "model")).state == "done"
+        assert end_of(jobs, jobs.start(plan, "model")).state == "done"
         assert "cannot be written" in store.problem
         (place,) = [place for place in store.unsaved if place[0] == "model"]
         made = store.unsaved[place]
-        assert _ended(jobs, jobs.start(plan, "latents")).state == "done"
+        assert end_of(jobs, jobs.start(plan, "latents")).state == "done"
         assert store.unsaved[place] is made  # not trained again
         results = pipeline.run(store, plan, "latents")
         assert results.latents.found

@@ -20,8 +20,8 @@ from core.jobs.causes import OFTEN
 from core.jobs.job import LINE_LETTERS, LOG_LINES, Line
 from core.plans import Plan, TrainSpec
 from core.store import Store
+from tests.waiting import end_of, until
 
-PATIENCE = 120  # seconds until a test gives up
 ODD_WORKER = Path(__file__).with_name("odd_worker.py")
 
 
@@ -62,20 +62,8 @@ def plan(name):
     return Plan(ArraySource(f"{name}.npy"))
 
 
-def _until(condition):
-    end = time.monotonic() + PATIENCE
-    while not (value := condition()):
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.01)
-    return value
-
-
-def _ended(jobs, job):
-    return _until(lambda: (now := jobs.get(job.id)) and not now.active and now)
-
-
 def _reporting(jobs, job):
-    return _until(lambda: jobs.get(job.id).progress and jobs.get(job.id))
+    return until(lambda: jobs.get(job.id).progress and jobs.get(job.id))
 
 
 def _texts(jobs, job):
@@ -88,13 +76,13 @@ def test_a_job_that_never_reports_is_stopped_with_its_process_and_the_next_gets_
     worker = shared._running[job.id]
     shared.cancel(job.id)
     assert shared.get(job.id).stopping == "asked"
-    ended = _ended(shared, job)
+    ended = end_of(shared, job)
     assert (ended.state, ended.error, ended.stopping) == ("cancelled", None, "")
     assert not worker.usable
     texts = _texts(shared, job)
     assert texts.index("Asked to stop.") < texts.index("It did not stop in time, so its process was ended.")
     assert texts[-1] == "Stopped."
-    assert _ended(shared, shared.start(plan("quick"), "images")).state == "done"
+    assert end_of(shared, shared.start(plan("quick"), "images")).state == "done"
     assert list(Store(shared._store.root).entries()) == []
 
 
@@ -104,8 +92,8 @@ def test_a_job_that_says_that_it_stops_may_take_its_time_to_keep_what_it_has(sha
     _reporting(shared, job)
     worker = shared._running[job.id]
     shared.cancel(job.id)
-    _until(lambda: shared.get(job.id).stopping == "keeping")
-    assert _ended(shared, job).state == "cancelled"
+    until(lambda: shared.get(job.id).stopping == "keeping")
+    assert end_of(shared, job).state == "cancelled"
     assert worker.usable  # it was not killed
     assert "It did not stop in time, so its process was ended." not in _texts(shared, job)
 
@@ -115,15 +103,15 @@ def test_one_that_keeps_for_too_long_is_ended(shared, monkeypatch):
     job = shared.start(plan("slow"), "images")
     _reporting(shared, job)
     shared.cancel(job.id)
-    assert _ended(shared, job).state == "cancelled"
+    assert end_of(shared, job).state == "cancelled"
     assert "It did not stop in time, so its process was ended." in _texts(shared, job)
 
 
 def test_a_job_is_stopped_while_its_process_starts(shared):
     job = shared.start(plan("stuck"), "images")
-    _until(lambda: shared.get(job.id).state == "running")
+    until(lambda: shared.get(job.id).state == "running")
     shared.cancel(job.id)
-    assert _ended(shared, job).state == "cancelled"
+    assert end_of(shared, job).state == "cancelled"
 
 
 @pytest.mark.parametrize(
@@ -144,19 +132,19 @@ def test_a_job_is_stopped_while_its_process_starts(shared):
 )
 def test_a_job_that_goes_wrong_says_why_and_the_next_one_works(shared, name, sentence):
     job = shared.start(plan(name), "images")
-    ended = _ended(shared, job)
+    ended = end_of(shared, job)
     assert ended.state == "failed"
     assert ended.error.startswith(sentence)
     assert ended.progress.stage == "Half way"
     if name not in ("told", "memory", "torch", "ours"):  # those end by themselves
         assert "It was at 40 %: Half way, 2 of 5 steps (epoch 8)." in ended.error
     assert _texts(shared, job)[-1].startswith("Failed.")
-    assert _ended(shared, shared.start(plan("quick"), "images")).state == "done"
+    assert end_of(shared, shared.start(plan("quick"), "images")).state == "done"
 
 
 def test_the_log_of_a_crash_holds_where_it_was(shared):
     job = shared.start(plan("crash"), "images")
-    _ended(shared, job)
+    end_of(shared, job)
     said = [line.text for line in shared.log(job.id) if line.said]
     assert any("Segmentation fault" in text for text in said)
     assert any("odd_worker.py" in text for text in said)
@@ -165,9 +153,9 @@ def test_the_log_of_a_crash_holds_where_it_was(shared):
 def test_a_job_that_dies_again_and_again_is_only_started_when_asked_and_says_how_often_it_died(shared):
     job = shared.start(plan("gone-again"), "images")
     for count in range(1, OFTEN + 1):
-        ended = _ended(shared, job)
+        ended = end_of(shared, job)
         assert ("It has ended like this" in ended.error) == (count >= OFTEN)
-        assert _ended(shared, shared.start(plan("quick"), "images")).state == "done"
+        assert end_of(shared, shared.start(plan("quick"), "images")).state == "done"
         assert shared.get(job.id).run == ended.run  # nobody asked
         shared.forget(job.id)
         job = shared.start(plan("gone-again"), "images")
@@ -191,7 +179,7 @@ def test_the_memory_of_a_process_is_seen():
 def test_a_worker_that_cannot_be_started_is_a_sentence(store, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     jobs = Jobs(store, workers=1)
-    ended = _ended(jobs, jobs.start(plan("quick"), "images"))
+    ended = end_of(jobs, jobs.start(plan("quick"), "images"))
     assert ended.error == "The worker process cannot be started: No such file or directory."
     jobs.close()
 
@@ -208,9 +196,9 @@ def test_a_mistake_in_the_thread_that_serves_jobs_ends_its_job_and_no_other(jobs
     monkeypatch.setattr(jobs._store, "adopt", broken)
     waiting = jobs.start(replace(plan("quick"), source=ArraySource("quick-2.npy")), "clustering")
     jobs.cancel(first.id)
-    assert "made a mistake" in _ended(jobs, first).error
-    _until(lambda: not worker.usable)
-    assert not _ended(jobs, waiting).active
+    assert "made a mistake" in end_of(jobs, first).error
+    until(lambda: not worker.usable)
+    assert not end_of(jobs, waiting).active
 
 
 def test_more_jobs_than_may_wait_are_refused_in_a_sentence(jobs):
@@ -236,7 +224,7 @@ def test_one_training_runs_at_a_time_and_maps_go_on(two):
     first, second = (two.start(training(width), "model") for width in (4, 8))
     _reporting(two, first)
     maps = [two.start(plan("quick"), "images"), two.start(replace(training(4)), "projection", trained=True)]
-    assert _ended(two, maps[0]).state == "done"
+    assert end_of(two, maps[0]).state == "done"
     _reporting(two, maps[1])  # of a model that is there already
     assert (two.get(first.id).state, two.get(second.id).state) == ("running", "waiting")
     assert two.ahead(second.id) == 0
@@ -255,13 +243,13 @@ def test_two_who_ask_for_the_same_share_a_job_and_see_the_stop_of_either(two):
     assert len({job.run for job in asked}) == len(two.all()) == 1
     _reporting(two, asked[0])
     two.cancel(asked[1].id)
-    assert _ended(two, asked[0]).state == "cancelled"
+    assert end_of(two, asked[0]).state == "cancelled"
 
 
 def test_a_log_keeps_the_newest_lines_and_is_bounded(shared):
     job = shared.start(plan("flood"), "images")
-    assert _ended(shared, job).state == "done"
-    _until(lambda: any("line 19999 " in text for text in _texts(shared, job)))
+    assert end_of(shared, job).state == "done"
+    until(lambda: any("line 19999 " in text for text in _texts(shared, job)))
     lines = shared.log(job.id)
     assert len(lines) == LOG_LINES
     assert max(len(line.text) for line in lines) == LINE_LETTERS
@@ -274,7 +262,7 @@ def test_a_clock_set_back_changes_no_duration_and_no_order(shared, monkeypatch):
     assert shared.get(first.id).seconds > 0
     shared.cancel(first.id)
     second = shared.start(plan("quick"), "images")
-    first, second = _ended(shared, first), _ended(shared, second)
+    first, second = end_of(shared, first), end_of(shared, second)
     assert first.seconds > 0 and second.seconds > 0
     assert first.submitted < second.submitted and first.ended <= second.started
 
@@ -323,4 +311,4 @@ def test_workers_end_by_themselves_when_their_parent_is_killed(tmp_path):
         pids = [int(pid) for pid in parent.stdout.readline().split()]
         assert len(pids) == 2 and all(_alive(pid) for pid in pids)
         parent.kill()
-    _until(lambda: not any(_alive(pid) for pid in pids))
+    until(lambda: not any(_alive(pid) for pid in pids))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
-from core import checkpoints, illustrations, pictures, pipeline, plans, recipes, report, review, runs, tables, whole
+from core import checkpoints, export, illustrations, pictures, pipeline, plans, recipes, report, review, runs, tables
 from core.errors import ExportError
 from core.figures import Category
 from core.models import TrainedModel
@@ -111,13 +111,7 @@ def put(path: Path, content: str | bytes) -> None:
     ------
     ExportError : it cannot be written.
     """
-    data = content.encode("utf-8") if isinstance(content, str) else content
-
-    def act() -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        whole.write(path, data)
-
-    attempt(path, act)
+    export.write(path, content)
 
 
 def attempt(path: Path, action: Callable[[], object]) -> None:

@@ -125,8 +125,8 @@ def _typed() -> str:
     path = st.text_input(
         "Path",
         key=state.setting("path", ""),
-        placeholder="/pictures, a.npy, a.npz, mnist:/data",
-        help="A folder of pictures (its sub-folders are the classes), a .npy or .npz file of uint8 images, or "
+        placeholder="/pictures, a.zip, a.npz, mnist:/data",
+        help="A folder or a .zip of pictures (its sub-folders are the classes), a .npy or .npz file of uint8 images, or "
         "`mnist:`, `fashion-mnist:` or `cifar-10:` and the folder where torchvision keeps that data set. "
         "The path is one on the computer that runs this program.",
     ).strip()

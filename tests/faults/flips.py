@@ -148,16 +148,21 @@ def _files(folder: Path) -> dict[Path, bytes]:
 def _of_file(kind: str, path: Path, read: Callable[[], Any], made: list[tuple[str, bytes]]) -> Tally:
     """Damage a file that is read whole or refused with a sentence."""
     tally, data, reference = Tally(kind), path.read_bytes(), read()
+    _each(tally, path, made, lambda damaged: ["no effect" if read() == reference else "wrong"])
+    path.write_bytes(data)
+    return tally
+
+
+def _each(tally: Tally, path: Path, made: list[tuple[str, bytes]], look: Callable[[bytes], list[str]]) -> None:
+    """Put each damaged content into a file and count what `look` says of it; a sentence for the user is damage noticed."""
     for how, damaged in made:
         path.write_bytes(damaged)
         try:
-            tally.count("no effect" if read() == reference else "wrong", how=how)
+            tally.count(*look(damaged), how=how)
         except ExplorerError:
             tally.count("noticed")
         except Exception as error:  # of whatever kind: this is what is looked for
             tally.count("wrong", how=f"{how}: {type(error).__name__}: {error}")
-    path.write_bytes(data)
-    return tally
 
 
 def _model(folder: Path) -> tuple[object, ...]:
@@ -173,16 +178,13 @@ def _view(path: Path) -> object:
 def of_review(path: Path, made: list[tuple[str, bytes]]) -> Tally:
     """Damage a review's file: what is still read must be what was decided, and what is not must be told of."""
     tally, data, reference = Tally("review, .jsonl"), path.read_bytes(), corrections.load(path)
-    for how, damaged in made:
-        path.write_bytes(damaged)
-        try:
-            with Told() as told:
-                found = corrections.load(path)
-            tally.count(*_reviewed(found, reference, bool(told.messages), data, damaged), how=how)
-        except ExplorerError:
-            tally.count("noticed")
-        except Exception as error:  # of whatever kind: this is what is looked for
-            tally.count("wrong", how=f"{how}: {type(error).__name__}: {error}")
+
+    def look(damaged: bytes) -> list[str]:
+        with Told() as told:
+            found = corrections.load(path)
+        return _reviewed(found, reference, bool(told.messages), data, damaged)
+
+    _each(tally, path, made, look)
     path.write_bytes(data)
     return tally
 
