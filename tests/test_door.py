@@ -53,6 +53,29 @@ def test_a_login_lasts_its_hours_and_bears_one_name():
     assert identity({"name": "Ann", "email": ""}) == "Ann"
 
 
+def test_a_part_that_runs_alone_shows_nothing_to_who_may_stay_no_more(monkeypatch):
+    class Rerun(Exception):
+        pass
+
+    def rerun():
+        raise Rerun
+
+    drawn, here = [], [True]
+    monkeypatch.setattr(door.st, "fragment", lambda draw, run_every: draw)
+    monkeypatch.setattr(door.st, "rerun", rerun)
+    monkeypatch.setattr(door, "_stays", lambda: here[0])
+    door.part(drawn.append)(1)
+    here[0] = False
+    with pytest.raises(Rerun):
+        door.part(drawn.append)(2)
+    assert drawn == [1]
+
+
+def test_no_part_of_a_page_runs_alone_past_the_door():
+    texts = {path.name: path.read_text() for path in Path(door.__file__).parent.rglob("*.py")}
+    assert [name for name, text in texts.items() if "st.fragment(" in text or "@st.fragment" in text] == ["door.py"]
+
+
 def test_no_link_sets_a_reviewers_name():
     assert sessions.accepted({"reviewer": "Eve", "panel": "Suspects"}) == {"panel": "Suspects"}
 
