@@ -24,11 +24,12 @@ def train(page, url):
     page.get_by_text("epoch 1", exact=True).wait_for()
 
 
-def log(page):
-    """Open the log of the first job and return its texts."""
+def log(page, last):
+    """Open the log of the first job and return its texts, once its last one is there; a heading is drawn before it."""
     page.get_by_text("Log", exact=True).first.click()
-    page.locator('[data-testid="stCode"]').first.wait_for()
-    return [line[10:].strip() for line in page.locator('[data-testid="stCode"]').first.inner_text().splitlines()]
+    code = page.locator('[data-testid="stCode"]').first
+    code.filter(has_text=last).wait_for()
+    return [line[10:].strip() for line in code.inner_text().splitlines()]
 
 
 def test_a_training_outlives_its_tab_and_a_lost_connection_and_another_tab_stops_it(tmp_path):
@@ -51,7 +52,7 @@ def test_a_training_outlives_its_tab_and_a_lost_connection_and_another_tab_stops
         settle(listing)
         listing.get_by_role("button", name="Stop", exact=True).click()
         listing.get_by_text("Ended (1)").wait_for()
-        texts = log(listing)
+        texts = log(listing, "Stopped.")
         assert texts.index("Training.") < texts.index("Asked to stop.") < texts.index("Stopped.") == len(texts) - 1
         training.reload()
         training.get_by_text("Stopped after").wait_for()
