@@ -3,7 +3,9 @@
 import atexit
 import contextlib
 import ctypes
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Mapping
 
 import streamlit as st
 
@@ -17,6 +19,7 @@ from dashboard import state
 
 M_MMAP_THRESHOLD = -3  # of mallopt, in glibc's malloc.h
 LARGE_BLOCK = 1 << 20  # bytes; set by hand, the threshold is no longer raised by what was freed
+TRIM_SECONDS = 60.0
 
 
 @st.cache_resource
@@ -27,9 +30,17 @@ def store() -> Store:
 
 
 def _give_memory_back() -> None:
-    """Let the C library give large blocks back when they are free, where it would keep some for every thread of a session."""
+    """Let the C library give back what is free: large blocks at once, and once a minute what sessions that left held."""
     with contextlib.suppress(OSError, AttributeError, TypeError):  # of another library, or another system
-        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
+        library = ctypes.CDLL(None)
+        library.mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
+        threading.Thread(target=_trim, args=(library.malloc_trim,), daemon=True).start()
+
+
+def _trim(trim: Callable[[int], int]) -> None:
+    while True:  # as long as this process
+        time.sleep(TRIM_SECONDS)
+        trim(0)
 
 
 @st.cache_resource

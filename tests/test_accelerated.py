@@ -171,6 +171,7 @@ def test_cuml_gets_our_settings_and_its_centers_end_where_ours_would(monkeypatch
 @needs_gpu
 @needs_torchdr
 def test_a_gpu_makes_maps_as_good_as_the_cpu_s():
-    made = projection.project(groups(), SHORT)
-    assert made.kl_divergence < 1.06 * tsne(groups(), SHORT)[1]
+    configs = [TSNEConfig(perplexity=10, early_exaggeration_iter=100, seed=seed) for seed in range(4)]
+    made = np.mean([projection.project(groups(), config).kl_divergence for config in configs])
+    assert made < 1.1 * np.mean([tsne(groups(), config)[1] for config in configs])
     np.testing.assert_allclose(torchdr_maps.pca(groups(), 3, "cuda")[0], linear._pca(groups(), 3)[0], atol=1e-3)
