@@ -12,9 +12,11 @@ from torch import nn
 
 from core.autoencoders import Autoencoder, to_weights
 from core.config import TrainingConfig, ValueRange
+from core.contrast import nt_xent
 from core.devices import Pixels, autocast, fit_memory
 from core.errors import TrainingError
 from core.imageset import ImageSet
+from core.jitter import jittered
 from core.models import Epoch
 from core.progress import Callback, Progress, stopwatch
 from core.training_state import Position, State, packed
@@ -94,6 +96,8 @@ def epoch(run: Run, between: Callable[[], None]) -> None:
     TrainingError : the loss is not finite.
     """
     number, before, started = len(run.history) + 1, run.spent, time.perf_counter()
+    for group in run.optimizer.param_groups:
+        group["lr"] = run.config.learning_rate * run.config.decay ** (number - 1)
     # Shuffled anew each epoch, and not from torch's state, which the weights' start used.
     order = np.random.default_rng([run.config.seed, number]).permutation(run.rows)
     run.module.train()
@@ -131,18 +135,41 @@ def _step(run: Run, rows: np.ndarray, number: int) -> float:
 
 
 def _gradient(run: Run, rows: np.ndarray, at_once: int) -> float:
-    """Set the gradients of the mean loss over these rows and return it, with `at_once` images in memory at a time."""
+    """Set the gradients of the mean loss over these rows, with `at_once` images in memory at a time.
+
+    Returns
+    -------
+    The loss of the reconstruction; not a number when what is learnt from is none.
+    """
     run.optimizer.zero_grad(set_to_none=True)
+    # Not from a state that moves on: a training that goes on in the middle draws what it would have drawn.
+    random = np.random.default_rng([run.config.seed, len(run.history) + 1, run.batch])
     total = 0.0
     for start in range(0, len(rows), at_once):
         part = rows[start : start + at_once]
-        x = run.learnt.batch(part)
-        with run.amp:
-            made = run.forward(x)
-        loss = run.loss(made.float(), x) * (len(part) / len(rows))
-        run.scaler.scale(loss).backward()
-        total += float(loss.detach())
+        share = len(part) / len(rows)
+        told, loss = _losses(run, run.learnt.batch(part), random)
+        run.scaler.scale(loss * share).backward()
+        total += float(told.detach()) * share if math.isfinite(float(loss.detach())) else math.nan
     return total
+
+
+def _losses(run: Run, x: torch.Tensor, random: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the loss of the reconstruction of images (b, c, h, w), and that which is learnt from."""
+    config = run.config
+    first = jittered(x, config.jitter, random)
+    if not config.contrast or len(x) < 2:
+        with run.amp:
+            made = run.forward(first)
+        told = run.loss(made.float(), first)
+        return told, told
+    second = jittered(x, config.jitter, random)
+    with run.amp:
+        latents = run.module.encode(torch.cat([first, second]))
+        made = run.module.decode(latents[: len(x)])
+    told = run.loss(made.float(), first)
+    near = nt_xent(*latents.float().split(len(x)), config.temperature)
+    return told, told + config.contrast * near
 
 
 def _finite(weights: dict[str, np.ndarray], run: Run) -> dict[str, np.ndarray]:

@@ -1,6 +1,7 @@
 """The state of a training between two batches: everything that decides how it goes on, as arrays and plain numbers.
 
-No random state belongs to it: images are shuffled by `[seed, epoch]`, and no layer or step draws a random number.
+No random state belongs to it: images are shuffled by `[seed, epoch]`, a step draws what it needs by `[seed, epoch, batch]`,
+and no layer draws a random number.
 """
 
 import math

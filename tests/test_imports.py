@@ -46,6 +46,8 @@ ORDER = [
     "latents",
     "networks",
     "classifier",
+    "contrast",
+    "jitter",
     "training_state",
     "steps",
     "training",

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from core.autoencoders import from_model
 from core.config import AutoencoderConfig, TrainingConfig
-from core.errors import TrainingError
+from core.devices import to_batch
+from core.errors import ConfigError, TrainingError
 from core.images import image_set
+from core.jitter import jittered
 from core.progress import Cancelled
 from core.training import train
 from tests.made_up import blobs
@@ -119,3 +122,50 @@ def test_weights_spoilt_by_the_very_last_step_are_not_returned(monkeypatch):
     monkeypatch.setattr(torch.optim.SGD, "step", spoil)
     with pytest.raises(TrainingError, match="weights are not finite after epoch 1"):
         train(images(8), SMALL, config(optimizer="sgd", epochs=1, validation_share=0.0))
+
+
+def test_jitter_and_contrast_change_what_is_learnt_and_the_loss_stays_that_of_the_reconstruction():
+    plain, turned, drawn = (
+        train(images(), SMALL, config(**more)) for more in ({}, {"jitter": 1.0}, {"jitter": 1.0, "contrast": 50.0})
+    )
+    assert len({plain.fingerprint, turned.fingerprint, drawn.fingerprint}) == 3
+    assert all(
+        epoch.train_loss < 1 for epoch in drawn.history
+    )  # pixels are in [0, 1]; 50 times the other loss is not
+
+
+def test_contrast_draws_two_pictures_of_one_image_together():
+    found = image_set(np.random.default_rng(0).integers(0, 255, (64, 16, 16, 1), np.uint8))
+
+    def likeness(contrast):
+        settings = config(
+            epochs=30, batch_size=32, jitter=0.5, contrast=contrast, temperature=0.5, validation_share=0.0
+        )
+        module = from_model(train(found, SMALL, settings))
+        random = np.random.default_rng(1)
+        with torch.inference_mode():
+            x = to_batch(found.x, torch.device("cpu"))
+            one, other = (torch.nn.functional.normalize(module.encode(jittered(x, 0.5, random))) for _ in range(2))
+            likeness = one @ other.T
+        return float(likeness.diagonal().mean() - likeness.mean())
+
+    assert likeness(1.0) > likeness(0.0) + 0.1
+
+
+def test_decay_makes_later_steps_smaller_and_whole_trainings_stay_beginnings_of_longer_ones():
+    few, more = (train(images(), SMALL, config(epochs=epochs, decay=1e-6)) for epochs in (1, 3))
+    learnt = [name for name in few.weights if "running" not in name and "tracked" not in name]
+    for name in learnt:
+        np.testing.assert_allclose(few.weights[name], more.weights[name], atol=1e-6)
+    stopped = train(images(), SMALL, config(epochs=3, decay=0.5), stop_in(2))
+    assert stopped.fingerprint == train(images(), SMALL, config(epochs=1, decay=0.5)).fingerprint
+
+
+def test_contrast_without_jitter_is_refused():
+    with pytest.raises(ConfigError, match="set jitter above 0"):
+        TrainingConfig(contrast=0.1)
+
+
+def test_a_contrastive_loss_that_is_not_finite_stops_the_training():
+    with pytest.raises(TrainingError, match="ran away"):
+        train(images(), SMALL, config(jitter=1.0, contrast=100.0, optimizer="sgd", learning_rate=1e6, epochs=40))

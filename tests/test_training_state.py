@@ -83,6 +83,15 @@ def test_other_losses_and_images_to_validate_on_go_on_as_well(loss):
     same(train(images(), SMALL, settings, validation=held_out, state=kept[3]), whole)
 
 
+@pytest.mark.parametrize("contrast", [0.0, 0.1])
+@pytest.mark.parametrize("precision", ["full", "mixed"])
+def test_what_a_step_draws_and_how_long_it_is_go_on_as_well(contrast, precision):
+    settings = config(jitter=1.0, contrast=contrast, decay=0.5, precision=precision)
+    whole, kept = states(images(), SMALL, settings)
+    for state in kept[::3]:
+        same(train(images(), SMALL, settings, state=state), whole)
+
+
 def test_twice_interrupted_is_as_good_as_once():
     whole, kept = states(images())
     again = []
@@ -247,8 +256,8 @@ def test_no_step_draws_a_random_number():
     def note(progress):
         drawn.append(torch.equal(before, torch.get_rng_state()))
 
-    for chosen in (network, SMALL):
-        train(images(), chosen, config(), note)
+    for chosen, settings in ((network, config()), (SMALL, config()), (SMALL, config(jitter=1.0, contrast=0.1))):
+        train(images(), chosen, settings, note)
     assert drawn and all(drawn)
 
 

@@ -1,10 +1,10 @@
 """Settings of the networks: the autoencoders, their training, and trained classifiers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from core import layers
-from core.config.checks import between, one_of, positive, whole, yes_or_no
+from core.config.checks import LATER, between, one_of, positive, whole, yes_or_no
 from core.errors import ConfigError
 
 ValueRange = Literal["unit", "symmetric"]
@@ -78,6 +78,11 @@ class TrainingConfig:
     deterministic : the same seed gives the same weights on one device; without, a GPU may be faster.
     precision : "full" float32; "mixed" layers in 16 bits, faster where the processor has instructions for them, with
         a loss near that of "full"; "auto" mixed on a GPU and full on a CPU.
+    decay : factor of the learning rate from one epoch to the next, in (0, 1].
+    jitter : strength, in [0, 2], of the random turns, moves and scales that it learns each image with; `core.jitter`.
+    contrast : weight, beside the loss of the reconstruction, of the contrastive loss; 0 goes without. It draws the latents of
+        two pictures of one image, each with its own jitter, together, and those of different images apart.
+    temperature : of the contrastive loss: the lower, the more it looks at the nearest of the other images.
     """
 
     loss: Loss = "mse"
@@ -90,6 +95,10 @@ class TrainingConfig:
     seed: int = 0
     deterministic: bool = True
     precision: Precision = "auto"
+    decay: float = field(default=1.0, metadata=LATER)
+    jitter: float = field(default=0.0, metadata=LATER)
+    contrast: float = field(default=0.0, metadata=LATER)
+    temperature: float = field(default=0.2, metadata=LATER)
 
     def __post_init__(self) -> None:
         one_of("loss", self.loss, Loss)
@@ -102,6 +111,13 @@ class TrainingConfig:
         whole("seed", self.seed, 0, 2**32 - 1)
         yes_or_no("deterministic", self.deterministic)
         one_of("precision", self.precision, Precision)
+        positive("decay", self.decay)
+        between("decay", self.decay, 0, 1)
+        between("jitter", self.jitter, 0, 2)
+        between("contrast", self.contrast, 0, 100)
+        if self.contrast and not self.jitter:
+            raise ConfigError("contrast needs pictures of one image that differ: set jitter above 0.")
+        between("temperature", self.temperature, 0.01, 10)
 
 
 @dataclass(frozen=True)
