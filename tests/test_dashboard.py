@@ -77,11 +77,13 @@ def test_training_then_exploring_a_tiny_set(tmp_path):
     at.session_state["set.train.epochs"] = 2
     at.session_state["set.train.width"] = 4
     at.session_state["set.train.precision"] = "full"
+    at.session_state["set.train.jitter"], at.session_state["set.train.contrast"] = 1.0, 0.05
     at.run()
     at.button(key="start").click().run()
     settled(at, lambda at: at.success)
     assert not at.exception
-    assert server.jobs().all()[-1].plan.model.training.precision == "full"
+    made = server.jobs().all()[-1].plan.model.training
+    assert (made.precision, made.jitter, made.contrast, made.temperature) == ("full", 1.0, 0.05, 0.2)
     assert "2 epochs" in at.success[0].value
     at.text_input(key="set.library.name").set_value("two sides").run()
     next(item for item in at.button if item.label == "Keep").click().run()

@@ -102,6 +102,11 @@ def _training_settings(share: bool) -> TrainingConfig:
             "weight_decay", (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2), format_func="{:g}".format,
             key=state.setting("train.weight_decay", 0.0),
         ),
+        decay=st.select_slider(
+            "decay", (1.0, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5), format_func="{:g}".format, key=state.setting("train.decay", 1.0),
+            help="Factor of the learning rate from one epoch to the next: smaller steps towards the end settle better.",
+        ),
+        **_alike(),
         batch_size=st.select_slider(
             "batch_size", (16, 32, 64, 100, 128, 256, 512, 1024), key=state.setting("train.batch_size", 128)
         ),
@@ -117,6 +122,29 @@ def _training_settings(share: bool) -> TrainingConfig:
             "quicker. Automatic is mixed on a GPU and full on a CPU.",
         ),
     )  # fmt: skip
+
+
+def _alike() -> dict[str, float]:
+    """Choose how much a model learns that turned and moved pictures show the same; return fields of `TrainingConfig`."""
+    jitter = st.slider(
+        "jitter", 0.0, 2.0, step=0.25, key=state.setting("train.jitter", 0.0),
+        help="Each image is learnt from turned, moved and scaled a little, anew each time; 1 is up to 12°, 9 % of a side and "
+        "12 %. For images in which that changes nothing that matters.",
+    )  # fmt: skip
+    if not jitter:
+        return {}
+    contrast = st.select_slider(
+        "contrast", (0.0, 0.005, 0.01, 0.02, 0.05, 0.1), format_func="{:g}".format, key=state.setting("train.contrast", 0.0),
+        help="Weight of a second loss, which draws the latents of two such pictures of one image together and those of "
+        "others apart: clusters follow what is shown more than where it lies.",
+    )  # fmt: skip
+    if not contrast:
+        return {"jitter": jitter}
+    temperature = st.select_slider(
+        "temperature", (0.05, 0.1, 0.2, 0.3, 0.5, 1.0), format_func="{:g}".format, key=state.setting("train.temperature", 0.2),
+        help="Of the contrast: the lower, the more it looks at the nearest of the other images.",
+    )  # fmt: skip
+    return {"jitter": jitter, "contrast": contrast, "temperature": temperature}
 
 
 def _layers(config: ModelConfig, found: ImageSet) -> None:
