@@ -27,7 +27,7 @@ from tests.browser.helpers import (
     settle,
 )
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
 
 
 @pytest.fixture(scope="module")
