@@ -96,6 +96,7 @@ ORDER = [
     "report",
     "illustrations",
     "finding_pictures",
+    "ways",
     "recipes",
     "runs",
     "notebook",
