@@ -153,6 +153,7 @@ def inputs(plan: Plan, config: AnalysisConfig) -> tuple[object, ...]:
         parts += [
             on,
             plan.reduction if on != "latents" else None,
+            plan.cluster.manifold if on == "manifold" else None,
             (plan.projection, plan.start) if on == "projection" else None,
         ]
     if "clustering" in needs:

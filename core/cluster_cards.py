@@ -56,7 +56,8 @@ def cluster_card(
     Parameters
     ----------
     clusters : int (n,), cluster of each image.
-    values : float (n, r), what was clustered: latents, reduced latents or a map. latents : float32 (n, d).
+    values : float (n, r), what was clustered: latents, reduced latents, their UMAP coordinates or a map.
+    latents : float32 (n, d).
     y : int (n,), -1 without a label. errors : float32 (n,), of reconstructions.
     count : of the closest and of the farthest images, at most as many as there are.
 

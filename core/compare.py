@@ -33,7 +33,7 @@ COLUMNS = {  # title by the name in metrics.json
 }
 HIGHER = ("ARI", "NMI", "accuracy", "silhouette", "trustworthiness")
 LOWER = ("error (MSE)",)  # losses are of different kinds, and cannot be compared
-STAGES = ("images", "model", "latents", "reduced", "projection", "clustering", "projection-3d")
+STAGES = ("images", "model", "latents", "reduced", "manifold", "projection", "clustering", "projection-3d")
 COUNTS = ("parameters", "n", "k")
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"  # no scripts, no requests

@@ -15,7 +15,7 @@ from core.store import key_of
 # Bump a number when its stage's algorithm changes: old entries are then never found again. UMAP has one of its own.
 VERSIONS = {
     "images": 1, "model": 1, "training": 1, "latents": 1, "reduced": 1, "neighbours": 2, "projection": 2, "umap": 2,
-    "clustering": 1, "ensemble": 2,
+    "manifold": 1, "clustering": 1, "ensemble": 2,
 }  # fmt: skip
 
 
@@ -64,6 +64,11 @@ def components_key(key: str, standardize: bool) -> str:
 def projection_key(key: str, config: ProjectionConfig) -> str:
     """Key of a map of what `key` names."""
     return key_of(VERSIONS["umap" if isinstance(config, UMAPConfig) else "projection"], key, to_json(config))
+
+
+def manifold_key(key: str, config: UMAPConfig) -> str:
+    """Key of the UMAP coordinates of what `key` names that are made to be clustered."""
+    return key_of(VERSIONS["manifold"], VERSIONS["umap"], key, to_json(config))
 
 
 def neighbours_key(key: str, metric: Metric, k: int) -> str:

@@ -30,7 +30,7 @@ from core.plans import (
     some,
 )
 from core.progress import Callback, Cancelled, ignore
-from core.stages import clustered, clustering, coordinates_of, images, latents, model, reduced
+from core.stages import clustered, clustering, coordinates_of, images, latents, manifold, model, reduced
 from core.store import Store, default_root
 
 
@@ -42,7 +42,7 @@ def open_store(root: Path | None = None) -> Store:
 def run(
     store: Store, plan: Plan, upto: StageName = "clustering", callback: Callback = ignore, device: str | None = None
 ) -> Results:
-    """Make or find every stage of a plan up to `upto`.
+    """Make or find every stage of a plan up to `upto`, but for coordinates that only clusters need.
 
     Raises
     ------
@@ -57,11 +57,13 @@ def run(
         results = replace(results, latents=encoded)
     if last >= 3:
         results = replace(results, reduced=reduced(store, some(results.latents), plan.reduction))
-    if last >= 4:
+    if upto == "manifold" or (upto == "clustering" and plan.cluster.on == "manifold"):
+        results = replace(results, manifold=manifold(store, some(results.reduced), plan.cluster.manifold, callback))
+    if last >= 5:
         results = replace(
             results, projection=projection(store, some(results.reduced), plan.projection, plan.start, callback)
         )
-    if last >= 5:
+    if last >= 6:
         results = replace(results, on=plan.cluster.on)
         results = replace(results, clustering=_clusters(store, plan, results, callback, device))
         results = attached(results, plan)
@@ -101,6 +103,8 @@ def _clusters(
         here = replace(here, latents=latents(store, member, results.images, plan.source, callback, device))
         if here.on != "latents":
             here = replace(here, reduced=reduced(store, some(here.latents), other.reduction))
+        if here.on == "manifold":
+            here = replace(here, manifold=manifold(store, some(here.reduced), other.cluster.manifold, callback))
         if here.on == "projection":
             here = replace(
                 here, projection=projection(store, some(here.reduced), other.projection, other.start, callback)

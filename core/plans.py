@@ -23,8 +23,8 @@ from core.latents import Latents
 from core.models import TrainedModel
 from core.projection import Projection, Reduced
 
-STAGES = ("images", "model", "latents", "reduced", "projection", "clustering")
-StageName = Literal["images", "model", "latents", "reduced", "projection", "clustering"]
+STAGES = ("images", "model", "latents", "reduced", "manifold", "projection", "clustering")
+StageName = Literal["images", "model", "latents", "reduced", "manifold", "projection", "clustering"]
 T = TypeVar("T")
 
 
@@ -127,6 +127,7 @@ class Results:
 
     Parameters
     ----------
+    manifold : UMAP coordinates that are clustered and not looked at; None where something else is clustered.
     on : what was clustered.
     known : labels known beforehand, by which clusters get their class; None takes all labels.
     plan : what these are the results of, where they came of one.
@@ -137,6 +138,7 @@ class Results:
     model: Staged[AnyModel] | None = None
     latents: Staged[Latents] | None = None
     reduced: Staged[Reduced] | None = None
+    manifold: Staged[Projection] | None = None
     projection: Staged[Projection] | None = None
     clustering: Staged[Clustering] | None = None
     on: ClusterOn = "latents"

@@ -1,4 +1,4 @@
-"""Five published systems as data, and any plan as a recipe in JSON that runs again to the same result.
+"""Five published systems and the program's own as data, and any plan as a recipe in JSON that runs again to the same result.
 
 A recipe is a plan without its images, with names for people. What a recipe says can all be said with other settings too.
 """
@@ -31,6 +31,7 @@ from core.images import SAMPLES, ImageSet, SampleSource, Source, base_of, parts_
 from core.plans import CheckpointFile, KeptModel, ModelRef, Plan, StoredModel, TrainedClassifier, TrainSpec
 from core.readers.json_text import parsed
 from core.readers.opening import open_file, size_of
+from core.ways import UMAP, WAYS
 
 DEFAULT_CLUSTERS = 10
 LIMIT_BYTES = 10 << 20
@@ -118,6 +119,13 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 "digits in 24 numbers each by a tiny batch-normalised autoencoder, mapped with the classes' names",
                 TrainSpec(ARCHITECTURES["deep-bn"].config, TrainingConfig("l1", "adam", 5e-4, 0.0, 100, 20, 0.0)),
                 parts=Parts("train", "test", "test"),
+            ),
+            Recipe(
+                "manifold",
+                "the program's own way: its autoencoder, UMAP to 10 dimensions, a Gaussian mixture, and a t-SNE map",
+                TrainSpec(),
+                WAYS[UMAP].reduction or ReductionConfig(),
+                cluster=WAYS[UMAP].cluster,
             ),
             Recipe(
                 "classifier",

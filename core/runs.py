@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from core import compare, known, plans, recipes, report, review
+from core import compare, known, plans, recipes, report, review, ways
 from core.architectures import name_of
 from core.errors import DataError
 from core.models import TrainedModel
@@ -41,6 +41,7 @@ def metrics(recipe: str, results: Results, solid: Results | None = None) -> dict
         **asdict(report.scores(results)),
         "trustworthiness": report.trustworthiness(results),
         **told,
+        **({} if results.plan is None else {"steps": list(ways.steps(results.plan, results))}),
         "seconds": {name: round(staged.seconds, 3) for name, staged in there.items()},
         "found": {name: staged.found for name, staged in there.items()},
         "versions": versions(),

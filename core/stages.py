@@ -1,8 +1,8 @@
 """Each stage by itself, found in the store or made and kept there.
 
 Each function returns a `Staged`: the value, its key, whether the store had it, and the seconds it took to make. Keys chain:
-images ← content; model ← images + configs; latents ← weights + images; reduced ← latents + config; projection ←
-reduced + config; clustering ← what it clusters + config.
+images ← content; model ← images + configs; latents ← weights + images; reduced ← latents + config; manifold and
+projection ← reduced + config; clustering ← what it clusters + config.
 """
 
 import time
@@ -16,7 +16,7 @@ import numpy as np
 from core import checkpoints, classified, models, roots, trainings
 from core.classified import ClassifierModel
 from core.clustering import Clustering, cluster
-from core.config import ClusterConfig, Metric, ProjectionConfig, ReductionConfig, to_json
+from core.config import ClusterConfig, Metric, ProjectionConfig, ReductionConfig, UMAPConfig, to_json
 from core.entries import (
     LATENTS,
     clustering_arrays,
@@ -37,6 +37,7 @@ from core.keys import (
     components_key,
     images_key,
     latents_key,
+    manifold_key,
     neighbours_key,
     projection_key,
     reduced_key,
@@ -60,7 +61,7 @@ from core.plans import (
     some,
 )
 from core.progress import Callback, ignore
-from core.projection import Components, Projection, Reduced, project, reduce
+from core.projection import Components, Projection, Reduced, project, reduce, unfold
 from core.store import Store
 
 WIDTHS = (90, 300)  # neighbours kept of each image: for perplexities up to 30 and 100, and all that look at fewer
@@ -216,6 +217,23 @@ def neighbours(
     ).value
 
 
+def manifold(
+    store: Store, before: Staged[Reduced], config: UMAPConfig, callback: Callback = ignore
+) -> Staged[Projection]:
+    """Give the reduced latents the UMAP coordinates that are clustered, once for all methods and numbers of clusters."""
+    values = before.value.values
+    return staged_in(
+        store,
+        "manifold",
+        manifold_key(before.key, config),
+        lambda: unfold(values, config, callback, graph=partial(neighbours, store, before.key, values)),
+        projection_arrays,
+        projection_of,
+        lambda v: {"config": to_json(config), "n": len(values), "d": values.shape[1], **projection_info(v)},
+        callback,
+    )  # fmt: skip
+
+
 def projection(
     store: Store, before: Staged[Reduced], config: ProjectionConfig, callback: Callback = ignore
 ) -> Staged[Projection]:
@@ -236,7 +254,7 @@ def projection(
 def clustering(
     store: Store, on: Staged[Any], config: ClusterConfig, callback: Callback = ignore
 ) -> Staged[Clustering]:
-    """Cluster latents, reduced latents or the map: whichever stage is given."""
+    """Cluster latents, reduced latents, their UMAP coordinates or the map: whichever stage is given."""
     values = coordinates_of(on.value)
     return staged_in(
         store,
@@ -252,8 +270,8 @@ def clustering(
 
 def clustered(results: Results) -> Staged[Any]:
     """Return the stage that is or will be clustered."""
-    stages = {"latents": results.latents, "reduced": results.reduced, "projection": results.projection}
-    return some(stages[results.on])
+    stage: Staged[Any] | None = getattr(results, results.on)
+    return some(stage)
 
 
 def coordinates_of(value: Latents | Reduced | Projection) -> np.ndarray:

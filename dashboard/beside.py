@@ -16,7 +16,7 @@ from core.errors import ExplorerError
 from core.figures import MapSpec, Number
 from core.plans import ModelRef, Plan, Results, some
 from core.selection import Pick
-from dashboard import components, results, server, state
+from dashboard import components, results, scenes, server, state
 from dashboard.scatter import scatter
 from dashboard.sidebar import maps
 from dashboard.sidebar.maps import MAPS
@@ -54,7 +54,9 @@ def choose(plan: Plan, texts: dict[ModelRef, str], n: int) -> tuple[tuple[Plan, 
     plans = []
     for option in found:
         if option in models:
-            plans.append((replace(plan, model=models[option], others=(), start=None), texts[models[option]]))
+            # Of another map only the places are drawn, so that its clusters need not be like this one's.
+            other = replace(plan, model=models[option], cluster=scenes.quick_clusters(plan), others=(), start=None)
+            plans.append((other, texts[models[option]]))
         else:
             config = CONFIGS[option.removeprefix("map ")](plan.projection.n_components)
             if isinstance(config, TSNEConfig | UMAPConfig):

@@ -103,6 +103,7 @@ def _parts(shown: Results) -> tuple[object, ...]:
         shown.model,
         shown.latents,
         shown.reduced,
+        shown.manifold,
         shown.clustering,
         shown.known,
         shown.review,

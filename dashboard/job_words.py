@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from core import clustering, report
+from core import clustering, report, ways
 from core.config import AutoencoderConfig, clusters_of, to_json
 from core.duplicates import DuplicateConfig
 from core.evidence import SuspectConfig
@@ -44,6 +44,8 @@ def title(job: Job) -> str:
     if job.upto == "projection":
         dims = " in 3-D" if plan.projection.n_components == 3 else ""
         return f"{report.title_of(plan.projection)} map{dims}"
+    if job.upto == "manifold":
+        return ways.title_of(plan.cluster.manifold)
     if job.upto == "clustering":
         return f"Vote of {len(plan.others) + 1} runs" if plan.others else clustering.title_of(plan.cluster.method)
     if job.upto == "latents" and isinstance(plan.model, TrainedClassifier):
@@ -86,6 +88,8 @@ def _settings(plan: Plan, job: Job) -> Mapping[str, object]:
         return {**own, **found, "seed": training.seed}
     if job.upto == "projection":
         return _plain(to_json(plan.projection), ("perplexity", "n_neighbors", "min_dist", "n_iter", "sample", "seed"))
+    if job.upto == "manifold":
+        return _plain(to_json(plan.cluster.manifold), ("n_neighbors", "min_dist", "sample", "seed"))
     if job.upto == "clustering" or isinstance(job.upto, SweepConfig):
         method = job.upto.method if isinstance(job.upto, SweepConfig) else plan.cluster.method
         k: object = (

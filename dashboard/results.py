@@ -60,6 +60,11 @@ def _reduced(key: str, _before: Staged[Latents], _config: ReductionConfig) -> St
     return stages.reduced(store(), _before, _config)
 
 
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _manifold(key: str, _before: Staged[Any], _config: UMAPConfig) -> Staged[Any]:
+    return stages.manifold(store(), _before, _config, never)
+
+
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _projection(
     key: str, _before: Staged[Any], _config: ProjectionConfig, _start: ProjectionConfig | None
@@ -76,30 +81,54 @@ def _clustering(key: str, _on: Staged[Any], _config: ClusterConfig) -> Staged[An
 def look(plan: Plan) -> Look:
     """Find or cheaply make the stages of a plan, up to the first that is missing.
 
+    Coordinates that only clusters need are missed before the map where they need no button, else after it.
+
     Raises
     ------
     ExplorerError : a setting cannot work with these images.
     """
-    mapped = _mapped(plan)
-    return mapped if mapped.missing is not None or mapped.results is None else _clustered(plan, mapped.results)
+    unfolded = _unfolded(plan, _reduced_latents(plan))
+    if unfolded.results is None or (unfolded.missing is not None and unfolded.seconds <= ASK_SECONDS):
+        return unfolded
+    mapped = _mapped(plan, unfolded.results)
+    if mapped.missing is not None or mapped.results is None:
+        return mapped
+    if unfolded.missing is not None:
+        return replace(unfolded, results=mapped.results)
+    return _clustered(plan, mapped.results)
 
 
 def has_map(plan: Plan) -> bool:
     """Say whether there is a plan's map; False where a setting cannot work."""
     try:
-        return _mapped(plan).missing is None
+        reduced = _reduced_latents(plan)
+        return (
+            reduced.missing is None and reduced.results is not None and _mapped(plan, reduced.results).missing is None
+        )
     except (ConfigError, DataError):
         return False
 
 
-def _mapped(plan: Plan) -> Look:
-    reduced = _reduced_latents(plan)
-    here = reduced.results
+def _unfolded(plan: Plan, reduced: Look) -> Look:
+    """Add the UMAP coordinates that are clustered, once the settings of all that follows are known to work."""
+    here, config = reduced.results, plan.cluster.manifold
     if reduced.missing is not None or here is None:
         return reduced
     before = some(here.reduced)
     n, d = before.value.values.shape
     check_size(plan.projection, n)
+    clustering.check_size(plan.cluster.method, n)
+    if plan.cluster.on != "manifold":
+        return reduced
+    check_size(config, n)
+    key, seconds = keys.manifold_key(before.key, config), timing.predict_seconds(config, n, d)
+    found = whole(lambda: _manifold(key, before, config)) if store().has("manifold", key) else None
+    return Look(plan, here, "manifold", seconds) if found is None else Look(plan, replace(here, manifold=found))
+
+
+def _mapped(plan: Plan, here: Results) -> Look:
+    before = some(here.reduced)
+    n, d = before.value.values.shape
     key = keys.map_key(before.key, plan.projection, plan.start)
     if not store().has("projection", key):
         seconds = _map_seconds(plan, before.key, n, d)
@@ -146,11 +175,9 @@ def _reduced_latents(plan: Plan) -> Look:
 
 
 def _clustered(plan: Plan, here: Results) -> Look:
-    on: Any = {"latents": here.latents, "reduced": here.reduced, "projection": here.projection}[plan.cluster.on]
+    on = stages.clustered(replace(here, on=plan.cluster.on))
     key = keys.clustering_key(on.key, plan.cluster)
-    n, d = stages.coordinates_of(on.value).shape
-    seconds = timing.predict_seconds(plan.cluster, n, d)
-    clustering.check_size(plan.cluster.method, n)
+    seconds = timing.predict_seconds(plan.cluster, *stages.coordinates_of(on.value).shape)
     if not store().has("clustering", key) and seconds > LIVE_SECONDS:
         return Look(plan, here, "clustering", seconds)
     here = replace(here, clustering=_clustering(key, on, plan.cluster), on=plan.cluster.on)
@@ -193,6 +220,6 @@ def clear_store() -> Cleared:
     """Clear the store and every cached result, and return how many entries went and stayed."""
     cleared = store().clear()
     inputs.clear()
-    for cached in (_latents, _reduced, _projection, _clustering):
+    for cached in (_latents, _reduced, _manifold, _projection, _clustering):
         cached.clear()
     return cleared

@@ -114,7 +114,7 @@ def read(data: bytes) -> tuple[dict[str, Any], dict[str, Step]]:
             values = unsealed(data)
         if not isinstance(values, Mapping) or not isinstance(values.get("view"), Mapping):
             raise ConfigError("The file is not a view that was kept or downloaded here.")
-        view = sessions.accepted(values["view"])
+        view = sessions.whole(sessions.accepted(values["view"]))
         given = values.get("selection")
         if not isinstance(given, Mapping) or not (given.get("bits") or given.get("scope")):
             return view, {}

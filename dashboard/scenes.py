@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from core import clustering, report
-from core.config import PCAConfig, ProjectionConfig, ReductionConfig
+from core import clustering, report, ways
+from core.config import ClusterConfig, PCAConfig, ProjectionConfig, ReductionConfig, clusters_of
 from core.errors import ConfigError, DataError
 from core.jobs import Job
 from core.plans import Plan, Results, StageName
 from core.projection import Projection
-from dashboard import components, results, server, state
+from core.recipes import DEFAULT_CLUSTERS
+from dashboard import components, inputs, results, server, state
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,10 @@ def find(plan: Plan) -> Scene | None:
         state.remember_map(place, plan)
         return Scene(plan, plan.projection, look.results, None, 0.0)
     simple = replace(plan, reduction=ReductionConfig(), projection=PCAConfig(2), start=None)
-    for last in (*state.last_maps(place, plan), simple):
+    quick = quick_clusters(plan)
+    for last in (
+        *state.last_maps(place, plan), replace(plan, cluster=quick), simple, replace(simple, cluster=quick)
+    ):  # fmt: skip
         other = replace(last, others=())
         # What is attached may be what went wrong; the map stays without it.
         earlier = _complete(other) or _complete(replace(other, known="", metadata=""))
@@ -61,6 +65,13 @@ def find(plan: Plan) -> Scene | None:
     if missing is not None:
         _make(plan, missing)
     return None
+
+
+def quick_clusters(plan: Plan) -> ClusterConfig:
+    """Return clusters to show while a plan's own are made, of the latents themselves."""
+    read = inputs.images(plan.source)
+    n = 1 if read is None else len(read.value)
+    return ways.cluster_of(ways.WAYS[ways.KMEANS], n, min(clusters_of(plan.cluster.method) or DEFAULT_CLUSTERS, n))
 
 
 def _make(plan: Plan, upto: StageName) -> None:
@@ -85,18 +96,23 @@ def job_of(scene: Scene) -> Job | None:
     if scene.missing is None:
         return None
     job = server.job_for(scene.plan, scene.missing)
-    limit = {"projection": results.LIVE_SECONDS, "clustering": results.ASK_SECONDS}.get(scene.missing, math.inf)
+    limits = {"projection": results.LIVE_SECONDS, "manifold": results.ASK_SECONDS, "clustering": results.ASK_SECONDS}
+    limit = limits.get(scene.missing, math.inf)
     if job is None and scene.seconds <= limit:
         return server.start(scene.plan, scene.missing)
     return job
 
 
 def _meanwhile(scene: Scene) -> str:
+    if scene.missing == "manifold":
+        return "what was shown before"
     same = scene.missing == "clustering" or type(scene.drawn) is type(scene.plan.projection)
     return "the map shown before" if same else f"{report.title_of(scene.drawn)} meanwhile"
 
 
 def _title(scene: Scene) -> str:
+    if scene.missing == "manifold":
+        return ways.title_of(scene.plan.cluster.manifold)
     if scene.missing == "clustering":
         return clustering.title_of(scene.plan.cluster.method)
     return report.title_of(scene.plan.projection)
@@ -104,6 +120,11 @@ def _title(scene: Scene) -> str:
 
 def pending(scene: Scene, job: Job | None) -> Results:
     """Say what is missing and how to get it; return what to draw meanwhile, which is the map as it forms."""
+    drawn = scene.shown.plan
+    if drawn is not None and drawn.cluster != scene.plan.cluster:
+        st.caption(
+            f"Meanwhile the clusters are those of {clustering.title_of(drawn.cluster.method)}; the sidebar says how."
+        )
     if job is None:
         text, button = st.columns([7, 1], vertical_alignment="center")
         text.info(
@@ -124,7 +145,7 @@ def pending(scene: Scene, job: Job | None) -> Results:
         components.job_ended(job)
         return scene.shown
     components.job_progress(job)
-    if scene.missing == "clustering" and scene.seconds > results.LIVE_SECONDS:
+    if scene.missing in ("manifold", "clustering") and scene.seconds > results.LIVE_SECONDS:
         st.caption(f"{_title(scene)} takes about {components.duration(scene.seconds)} here.")
     return _forming(scene.shown, job, "forming")
 

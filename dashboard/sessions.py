@@ -17,7 +17,7 @@ from core.plans import ModelRef
 from core.readers.json_text import parsed
 from dashboard import state
 from dashboard.panels import matrix, sweep
-from dashboard.sidebar import clusters, maps
+from dashboard.sidebar import clusters, maps, methods, ways
 
 ADDRESS = "view"
 MOST_BYTES = 60_000  # of the JSON
@@ -87,17 +87,22 @@ KNOWN: Mapping[str, Check] = {
     "tsne.start": _text, "tsne.init": _one_of(*maps.INITS), "tsne.metric": _one_of(*maps.METRICS), "tsne.seed": _SEED,
     "umap.n_neighbors": _whole(2, 100), "umap.min_dist": _number(0, 1), "umap.metric": _one_of(*maps.METRICS),
     "umap.seed": _SEED,
-    **{f"{of}.sample{many}": _one_of(*maps.SAMPLES) for of in ("tsne", "umap") for many in ("", ".many")},
-    "cluster.method.many": _one_of(*clusters.METHODS),
+    **{f"{of}.sample{many}": _one_of(*maps.SAMPLES) for of in ("tsne", "umap", "manifold") for many in ("", ".many")},
+    "way": _one_of(*ways.NAMES), "way.many": _one_of(*ways.NAMES),
+    "manifold.n_components": _whole(1, ways.MOST_DIMENSIONS), "manifold.n_neighbors": _whole(2, 100),
+    "manifold.n_neighbors.*": _whole(2, 100), "manifold.min_dist": _number(0, 1),
+    "manifold.metric": _one_of(*maps.METRICS), "manifold.seed": _SEED,
+    "cluster.method.many": _one_of(*methods.METHODS),
     "k.*": _whole(1, clusters.MAX_CLUSTERS), "on": _one_of(*clusters.CLUSTER_ON), "n_init": _whole(1, 20),
     "kmeans.sample": _flag,
-    "cluster.method": _one_of(*clusters.METHODS), "cluster.seed": _SEED,
-    "mixture.covariance": _one_of(*clusters.COVARIANCES), "mixture.n_init": _whole(1, 20),
-    "agglomerative.linkage": _one_of(*clusters.LINKAGES), "agglomerative.graph": _flag,
-    "agglomerative.graph_neighbors": _whole(2, clusters.MOST_NEIGHBORS),
-    "spectral.graph_neighbors": _whole(2, clusters.MOST_NEIGHBORS),
-    "hdbscan.min_cluster_size": _whole(2, clusters.MOST_SIZE), "hdbscan.min_samples": _whole(1, clusters.MOST_SIZE),
-    "hdbscan.min_samples.auto": _flag, "hdbscan.selection": _one_of(*clusters.SELECTIONS),
+    "cluster.method": _one_of(*methods.METHODS), "cluster.seed": _SEED,
+    "mixture.covariance": _one_of(*methods.COVARIANCES), "mixture.n_init": _whole(1, 20),
+    "mixture.reg_covar": _one_of(*methods.REGULARISED),
+    "agglomerative.linkage": _one_of(*methods.LINKAGES), "agglomerative.graph": _flag,
+    "agglomerative.graph_neighbors": _whole(2, methods.MOST_NEIGHBORS),
+    "spectral.graph_neighbors": _whole(2, methods.MOST_NEIGHBORS),
+    "hdbscan.min_cluster_size": _whole(2, methods.MOST_SIZE), "hdbscan.min_samples": _whole(1, methods.MOST_SIZE),
+    "hdbscan.min_samples.auto": _flag, "hdbscan.selection": _one_of(*methods.SELECTIONS),
     "known": _one_of("all", "first", "csv"), "known.first": _whole(1, 2**31), "known.class": _text, "known.csv": _text,
     "ensemble.seeds": _whole(0, 9), "ensemble.k": _many(_whole(2, clusters.MAX_CLUSTERS)),
     "ensemble.reductions": _many(_one_of(*clusters.REDUCED)),
@@ -148,14 +153,24 @@ def _rebuilt(value: Any) -> Any:
         return None
 
 
+def whole(values: dict[str, Any]) -> dict[str, Any]:
+    """Return a view that was kept or linked to as it was: one of before there were ways has settings of its own."""
+    return (
+        {"way": ways.OWN, "way.many": ways.OWN, **values}
+        if values and not {"way", "way.many"} & set(values)
+        else values
+    )
+
+
 def current() -> dict[str, Any]:
-    """Return this session's view as plain JSON values: what differs from the defaults."""
+    """Return this session's view as plain JSON values: what differs from the defaults, and with it the way to clusters."""
     found = {}
     for name, value in sorted(state.changed().items()):
         check = _check(name)
         if check is not None and check(value):
             found[name] = recipes.plain(value) if name.startswith("model.") else value
-    return found
+    ways_shown = {name: state.value(name) for name in ("way", "way.many") if state.value(name) is not None}
+    return {**found, **ways_shown} if found else found
 
 
 def to_text(values: Mapping[str, Any]) -> str:
@@ -181,7 +196,7 @@ def open_address() -> None:
     text = state.address(ADDRESS)
     if not state.first_time("address opened") or text is None:
         return
-    for name, value in from_text(text).items():
+    for name, value in whole(from_text(text)).items():
         state.change(name, value)
 
 

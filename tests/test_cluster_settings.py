@@ -95,7 +95,7 @@ def test_choosing_a_method_in_the_sidebar_shows_its_settings_at_their_defaults(n
 
 
 def test_of_many_images_the_starts_are_chosen_on_a_sample_unless_a_recipe_says_otherwise():
-    from dashboard.sidebar import clusters
+    from dashboard.sidebar import methods
 
     box = "Choose starts on a sample"
     assert box not in labels(sidebar(n=300)) and box in labels(sidebar(n=5001))
@@ -104,15 +104,15 @@ def test_of_many_images_the_starts_are_chosen_on_a_sample_unless_a_recipe_says_o
     next(item for item in at.checkbox if item.label == box).uncheck().run()
     assert at.session_state["made"].method == KMeansConfig(10)
     for method in (KMeansConfig(10), KMeansConfig(10, start_sample=3000)):
-        assert sidebar(clusters.settings(method), 5001).session_state["made"].method == method
+        assert sidebar(methods.settings(method), 5001).session_state["made"].method == method
 
 
 @pytest.mark.parametrize("method", CHOSEN, ids=repr)
 def test_the_sidebar_shows_exactly_what_a_method_says_and_a_link_carries_it(method):
     from dashboard import sessions
-    from dashboard.sidebar import clusters
+    from dashboard.sidebar import methods
 
-    settings = clusters.settings(method)
+    settings = methods.settings(method)
     assert sessions.accepted(json.loads(json.dumps(settings))) == settings
     at = sidebar(settings)
     if clusters_of(method) is not None:
@@ -122,10 +122,10 @@ def test_the_sidebar_shows_exactly_what_a_method_says_and_a_link_carries_it(meth
 
 def test_every_setting_of_the_sidebar_has_its_range_in_a_link():
     from dashboard import sessions
-    from dashboard.sidebar import clusters
+    from dashboard.sidebar import methods
 
     for method in CHOSEN:
-        names = sidebar(clusters.settings(method)).session_state["names"]
+        names = sidebar(methods.settings(method)).session_state["names"]
         assert len(names) > 3
         assert [name for name in names if sessions._check(name) is None] == []
     bad = {

@@ -115,7 +115,7 @@ REFUSED = [
     (ReductionConfig, {"standardize": 1}, "standardize 1 must be true or false."),
     (ClusterConfig, {"method": TSNEConfig()}, "TSNEConfig is not a clustering."),
     (ReductionConfig, {"method": TSNEConfig()}, "TSNEConfig cannot be the first reduction."),
-    (ClusterConfig, {"on": "pixels"}, "on 'pixels' must be one of latents, reduced, projection."),
+    (ClusterConfig, {"on": "pixels"}, "on 'pixels' must be one of latents, reduced, manifold, projection."),
 ]
 
 

@@ -98,6 +98,7 @@ ORDER = [
     "report",
     "illustrations",
     "finding_pictures",
+    "ways",
     "recipes",
     "runs",
     "notebook",

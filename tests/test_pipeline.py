@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 from core import checkpoints, keys, pipeline, plans, projection, stages
-from core.config import ClusterConfig, KMeansConfig, PCAConfig, ReductionConfig, TSNEConfig
+from core.config import (
+    ClusterConfig,
+    GaussianMixtureConfig,
+    KMeansConfig,
+    PCAConfig,
+    ReductionConfig,
+    TSNEConfig,
+    UMAPConfig,
+)
 from core.errors import CheckpointError, ConfigError
 from core.images import SampleSource
 from core.plans import STAGES, CheckpointFile, KeptModel
@@ -35,13 +43,13 @@ def calls(monkeypatch):
 
         return count
 
-    for name in ("load", "encode", "reduce", "project", "cluster"):
+    for name in ("load", "encode", "reduce", "unfold", "project", "cluster"):
         monkeypatch.setattr(stages, name, counting(name))
     return counted
 
 
 def _stages(results):
-    return {name: getattr(results, name) for name in STAGES}
+    return {name: staged for name in STAGES if (staged := getattr(results, name)) is not None}
 
 
 def test_the_first_run_makes_every_stage_and_the_second_finds_them_all(store, plan, calls):
@@ -103,10 +111,33 @@ def test_clusters_of_the_map_follow_the_map(store, plan, calls):
     assert stages.clustered(results) is results.projection
 
 
+def test_umap_coordinates_are_made_once_for_all_clusters_and_before_them_alone(store, plan, calls):
+    pipeline.run(store, plan)
+    calls.clear()
+    unfolded = ClusterConfig(KMeansConfig(3), "manifold", UMAPConfig(6, n_neighbors=8, min_dist=0.0))
+    results = pipeline.run(store, replace(plan, cluster=unfolded))
+    assert calls == ["unfold", "cluster"]
+    assert results.manifold.value.coordinates.shape == (60, 6)
+    assert results.clustering.value.centers.shape == (3, 6)
+    assert stages.clustered(results) is results.manifold
+    calls.clear()
+    other_k = replace(plan, cluster=replace(unfolded, method=GaussianMixtureConfig(5, "tied")))
+    assert pipeline.run(store, other_k).manifold.key == results.manifold.key
+    assert calls == ["cluster"]
+    calls.clear()
+    assert pipeline.run(store, replace(other_k, projection=PCAConfig()), "projection").manifold is None
+    assert pipeline.run(store, replace(other_k, projection=PCAConfig(3)), "manifold").projection is None
+    assert calls == ["project"], "a map needs no coordinates of clusters, and these need no map"
+    wider = replace(unfolded, manifold=replace(unfolded.manifold, n_components=7))
+    pipeline.run(store, replace(plan, cluster=wider))
+    assert calls == ["project", "unfold", "cluster"]
+    assert len(list(store.entries("neighbours"))) == 1, "all look at the same neighbours"
+
+
 def test_each_stage_changes_the_keys_of_the_stages_after_it_only(store, plan):
     before = pipeline.run(store, plan)
     after = pipeline.run(store, replace(plan, reduction=ReductionConfig(method=PCAConfig(2))))
-    same = {n for n in STAGES if getattr(before, n).key == getattr(after, n).key}
+    same = {name for name, staged in _stages(before).items() if staged.key == _stages(after)[name].key}
     assert same == {"images", "model", "latents", "clustering"}
 
 

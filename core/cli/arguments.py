@@ -16,15 +16,18 @@ from core.architectures import architecture
 from core.cli.parser import (
     CLUSTERINGS,
     LAYERS,
+    MANIFOLDS,
     OTHER_FLAGS,
     PROJECTIONS,
     REDUCTIONS,
     TRAINING,
     flag_of,
+    manifold_flag,
 )
 from core.config import (
     AutoencoderConfig,
     ClassifierConfig,
+    ClusterConfig,
     LayersConfig,
     ModelConfig,
     ProjectionConfig,
@@ -59,9 +62,7 @@ def asked(args: argparse.Namespace) -> tuple[Recipe, Source]:
     recipe, chosen = recipes.with_parts(recipe, chosen)
     recipe = replace(recipe, reduction=_reduction(args, recipe), projection=_projection(args, recipe))
     recipe = replace(recipe, start=_start(args, recipe))
-    method = _method(args, recipe)
-    cluster = replace(recipe.cluster, method=method, **({} if args.cluster_on is None else {"on": args.cluster_on}))
-    recipe = replace(recipe, cluster=cluster, known=recipe.known if args.known is None else args.known)
+    recipe = replace(recipe, cluster=_cluster(args, recipe), known=recipe.known if args.known is None else args.known)
     if args.metadata is not None:
         recipe = replace(recipe, metadata=_absolute(args.metadata))
     if args.clusters is not None:
@@ -201,6 +202,17 @@ def _reducer(name: str, components: int | None, args: argparse.Namespace, base: 
     return _seeded(cls(n_components=components), args)
 
 
+def _cluster(args: argparse.Namespace, recipe: Recipe) -> ClusterConfig:
+    on = recipe.cluster.on if args.cluster_on is None else args.cluster_on
+    values = {name: getattr(args, f"manifold_{name.removeprefix('n_')}") for name in MANIFOLDS}
+    given = {name: value for name, value in values.items() if value is not None}
+    if on != "manifold":
+        if given:
+            raise ConfigError(f"{manifold_flag(next(iter(given)))} needs --cluster-on manifold.")
+        return ClusterConfig(_method(args, recipe), on)
+    return ClusterConfig(_method(args, recipe), on, _seeded(replace(recipe.cluster.manifold, **given), args))
+
+
 def _method(args: argparse.Namespace, recipe: Recipe) -> Any:
     base: Any = recipe.cluster.method
     if args.cluster_method is not None and not isinstance(base, CLUSTERINGS[args.cluster_method]):
@@ -250,12 +262,15 @@ def reseeded(made: Plan, seed: int) -> Plan:
     projection = replace(projection, seed=seed) if hasattr(projection, "seed") else projection
     start = replace(made.start, seed=seed) if isinstance(made.start, TSNEConfig) else made.start
     cluster = replace(made.cluster, method=with_seed(made.cluster.method, seed))
+    if cluster.on == "manifold":
+        cluster = replace(cluster, manifold=replace(cluster.manifold, seed=seed))
     return replace(made, model=ref, projection=projection, cluster=cluster, others=(), start=start)
 
 
 def _random(made: Plan) -> bool:
     """Say whether another seed can give a plan other clusters."""
     of_map = made.cluster.on == "projection" and hasattr(made.projection, "seed")
+    of_map |= made.cluster.on == "manifold"
     return isinstance(made.model, TrainSpec) or of_map or seed_of(made.cluster.method) is not None
 
 

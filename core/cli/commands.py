@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from core import checkpoints, compare, known, moving, pipeline, plans, report, review, roots, stages, tables
+from core import checkpoints, compare, known, moving, pipeline, plans, report, review, roots, stages, tables, ways
 from core.architectures import ARCHITECTURES
 from core.cli import arguments, benchmark, inputs, outputs, reviewing
 from core.cli.bars import Bars
@@ -250,6 +250,8 @@ def _summary(results: Results, folder: Path) -> None:
     print(f"{results.images.value.name}: {inputs.about(results.images.value)}, {scores['k']} clusters")
     shown = {name: value for name, value in scores.items() if name not in ("n", "k") and value is not None}
     print(", ".join(f"{name} {value:.4g}" for name, value in shown.items()))
+    if results.plan is not None:
+        print(f"clusters: {' → '.join(ways.steps(results.plan, results))}")
     mapped, answers = review.mapped(results), review.predicted(results)
     if results.known is not None and mapped is not None:
         print(known.describe(results.known, mapped))

@@ -4,7 +4,7 @@ import argparse
 import sys
 from dataclasses import dataclass, replace
 
-from core import clustering, pipeline, plans, stages
+from core import clustering, pipeline, plans, projection, stages
 from core.cli import arguments
 from core.cli.bars import Bars
 from core.errors import ConfigError, one_line
@@ -43,6 +43,8 @@ def asked(args: argparse.Namespace, bars: Bars, check_clusters: bool = True) -> 
     pipeline.attached(Results(images), plan)
     if check_clusters:
         clustering.check_size(plan.cluster.method, len(images.value))
+        if plan.cluster.on == "manifold":
+            projection.check_size(plan.cluster.manifold, len(images.value))
     if getattr(args, "fresh", False):
         for each in (plan, *plan.others):
             if isinstance(each.model, TrainSpec):

@@ -15,6 +15,7 @@ from core import bench, roots
 from core.architectures import ARCHITECTURES, DEFAULT
 from core.bench import million
 from core.config import (
+    MANIFOLD,
     AgglomerativeConfig,
     AutoencoderConfig,
     ClassifierConfig,
@@ -51,6 +52,12 @@ OTHER_FLAGS = (
     "batch_size",
 )  # --clusters, and flags that mean more than clusters
 EXPORTS = ("html", "predictions", "table", "latents", "model")
+MANIFOLDS = {
+    "n_components": (int, "dimensions"),
+    "n_neighbors": (int, "near images that shape each one's place"),
+    "min_dist": (float, "how close images may come"),
+    "sample": (int, "images it is fitted on; the others are placed"),
+}
 TRAINING = (AutoencoderConfig, TrainingConfig)
 LAYERS = ("architecture", "encoder", "decoder")
 
@@ -214,7 +221,12 @@ def _mapping(command: argparse.ArgumentParser) -> None:
     group.add_argument("--clusters", type=int, metavar="K", help="number of clusters (that of the classes, or 10)")
     group.add_argument("--cluster-method", choices=list(CLUSTERINGS), help="(kmeans)")
     _settings(group, CLUSTERINGS.values(), without=OTHER_FLAGS)
-    group.add_argument("--cluster-on", choices=typing.get_args(ClusterOn), help="(latents)")
+    told = "what is clustered; “manifold” is UMAP coordinates of the latents, made for it (latents)"
+    group.add_argument("--cluster-on", choices=typing.get_args(ClusterOn), help=told)
+    for name, (kind, told) in MANIFOLDS.items():
+        default = getattr(MANIFOLD, name)
+        told = f"of --cluster-on manifold: {told} ({'all' if default is None else default})"
+        group.add_argument(manifold_flag(name), type=kind, help=told)
     group.add_argument(
         "--known", metavar="WHAT", help="labels known beforehand: first:5=0, labels, or a CSV of id,label"
     )
@@ -272,6 +284,10 @@ def _settings(group: Any, classes: Iterable[type], without: Iterable[str] = ()) 
 
 def flag_of(name: str) -> str:
     return "--" + name.replace("_", "-")
+
+
+def manifold_flag(name: str) -> str:
+    return flag_of(f"manifold_{name.removeprefix('n_')}")
 
 
 def _number(text: str) -> float:

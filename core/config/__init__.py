@@ -5,6 +5,7 @@ What is here goes into store keys. Device, threads and callbacks say how and not
 
 from core.config.analyses import AnalysisConfig
 from core.config.clusters import (
+    MANIFOLD,
     AgglomerativeConfig,
     ClusterConfig,
     ClusterMethod,
@@ -50,6 +51,7 @@ from core.config.networks import (
 from core.config.plain import from_json, to_json
 
 __all__ = [
+    "MANIFOLD",
     "AgglomerativeConfig",
     "AnalysisConfig",
     "AutoencoderConfig",

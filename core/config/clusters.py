@@ -4,9 +4,10 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from core.config.checks import LATER, between, one_of, positive, whole
+from core.config.maps import UMAPConfig
 from core.errors import ConfigError
 
-ClusterOn = Literal["latents", "reduced", "projection"]
+ClusterOn = Literal["latents", "reduced", "manifold", "projection"]
 Covariance = Literal["full", "tied", "diag", "spherical"]
 Linkage = Literal["ward", "average", "complete", "single"]
 Selection = Literal["eom", "leaf"]
@@ -175,14 +176,30 @@ def with_seed(method: ClusterMethod, seed: int) -> ClusterMethod:
     return method if isinstance(method, AgglomerativeConfig | HDBSCANConfig) else replace(method, seed=seed)
 
 
+# It is left out of JSON and so must stay as it is; what the program begins with is in `core.ways`.
+MANIFOLD = UMAPConfig(10, n_neighbors=15, min_dist=0.0)
+
+
 @dataclass(frozen=True)
 class ClusterConfig:
-    """How to cluster, and which coordinates: the latents, the reduced latents or the map."""
+    """How to cluster, and which coordinates: the latents, the reduced latents, UMAP coordinates of these, or the map.
+
+    Parameters
+    ----------
+    manifold : the UMAP whose coordinates are clustered where `on` is "manifold"; nobody looks at them, so they may be many.
+    """
 
     method: ClusterMethod = field(default_factory=KMeansConfig)
     on: ClusterOn = "latents"
+    manifold: UMAPConfig = field(default=MANIFOLD, metadata=LATER)
 
     def __post_init__(self) -> None:
         if not isinstance(self.method, ClusterMethod):
             raise ConfigError(f"{type(self.method).__name__} is not a clustering.")
         one_of("on", self.on, ClusterOn)
+        if not isinstance(self.manifold, UMAPConfig):
+            raise ConfigError(f"{type(self.manifold).__name__} cannot give the coordinates to cluster; UMAP can.")
+        if self.on != "manifold" and self.manifold != MANIFOLD:  # else equal clusters would have several configs
+            raise ConfigError(
+                f"manifold is set, but clusters are on {self.on!r}; choose on='manifold' or leave it out."
+            )

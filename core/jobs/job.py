@@ -100,7 +100,11 @@ def job_id(plan: Plan, upto: StageName | AnalysisConfig) -> str:
     if isinstance(upto, AnalysisConfig):
         return hashlib.blake2b(f"{analyses.inputs(plan, upto)!r}".encode(), digest_size=12).hexdigest()
     parts = [plan.source, plan.model, plan.reduction, (plan.projection, plan.start), plan.cluster, plan.others]
-    needed = {"images": 1, "model": 2, "latents": 2, "reduced": 3, "projection": 4, "clustering": 6}[upto]
+    if upto == "manifold":
+        parts[3:] = [plan.cluster.manifold]
+    needed = {"images": 1, "model": 2, "latents": 2, "reduced": 3, "manifold": 4, "projection": 4, "clustering": 6}[
+        upto
+    ]
     return hashlib.blake2b(f"{parts[:needed]!r} {upto}".encode(), digest_size=12).hexdigest()
 
 

@@ -29,7 +29,7 @@ from core.projection.umap_map import check_neighbors, umap
 
 __all__ = [
     "Components", "Projection", "Reduced", "check_size", "components", "keeps_components", "project", "reduce",
-    "transform", "tsne",
+    "transform", "tsne", "unfold",
 ]  # fmt: skip
 
 
@@ -53,11 +53,11 @@ class Reduced:
 
 @dataclass(frozen=True)
 class Projection:
-    """A map.
+    """A map, or coordinates that are clustered and not looked at.
 
     Parameters
     ----------
-    coordinates : float32 (n, 2) or (n, 3).
+    coordinates : float32 (n, 2) or (n, 3) of a map, else (n, d).
     explained_variance_ratio : float32 (2,) or (3,), each in [0, 1]; None for t-SNE and UMAP.
     kl_divergence : nats, of t-SNE; None for the others. Of a sampled map that of the fitted images.
     fitted : images that a sampled map was fitted on, the others being placed by their neighbours; None of a map of all.
@@ -131,6 +131,36 @@ def project(
     """
     if config.n_components not in (2, 3):
         raise ConfigError(f"A map has 2 or 3 dimensions; n_components is {config.n_components}.")
+    return _laid_out(values, config, callback, graph=graph, start=start, start_iter=start_iter)
+
+
+def unfold(
+    values: np.ndarray, config: UMAPConfig, callback: Callback = ignore, *, graph: Find | None = None
+) -> Projection:
+    """Give (n, d) UMAP coordinates of any number of dimensions, to be clustered; the same seed gives the same ones.
+
+    Parameters
+    ----------
+    graph : gives so many neighbours or more of each image by a metric, where they were found before; it is asked once.
+
+    Raises
+    ------
+    ConfigError : a setting that does not fit the number of images. DataError : not a finite (n, d) array.
+    Cancelled : raised by the callback.
+
+    Notes
+    -----
+    More than the two or three axes of a map let neighbours be kept that these have to tear apart, and `min_dist` 0 draws
+    what belongs together closer than one could look at. McConville, Santos-Rodríguez, Piechocki, Craddock: N2D: (Not too)
+    deep clustering via clustering the local manifold of an autoencoded embedding (2019; ICPR 2020).
+    """
+    return _laid_out(values, config, callback, graph=graph)
+
+
+def _laid_out(
+    values: np.ndarray, config: ProjectionConfig, callback: Callback, *, graph: Find | None = None,
+    start: np.ndarray | None = None, start_iter: int = WARM_ITERATIONS,
+) -> Projection:  # fmt: skip
     if isinstance(config, TSNEConfig | UMAPConfig) and config.sample is not None and config.sample < len(values):
         return _sampled(checked(values), config, config.sample, callback, start, start_iter)
     if isinstance(config, TSNEConfig):
@@ -160,7 +190,7 @@ def _sampled(
 
     def fit(rows: np.ndarray, part: np.ndarray, inner: Callback) -> np.ndarray:
         begun = None if start is None else start[rows]
-        fitted.append(project(part, whole, inner, start=begun, start_iter=start_iter))
+        fitted.append(_laid_out(part, whole, inner, start=begun, start_iter=start_iter))
         return fitted[0].coordinates
 
     found = sampled(values, sample, config.metric, config.seed, fit, callback)

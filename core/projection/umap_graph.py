@@ -69,7 +69,7 @@ def spectral(graph: Any, k: int, seed: int) -> np.ndarray | None:
 
 
 def first_map(axes: np.ndarray, k: int, seed: int) -> np.ndarray:
-    """Return the map that is laid out, float32 (n, 4): axes (n, ≤ k) with a little noise, from 0 to 10; the rest is 0.
+    """Return the map that is laid out, float32 (n, 4 or k): axes (n, ≤ k) with a little noise, from 0 to 10; the rest is 0.
 
     Axes the data does not have start with the noise alone.
     """
@@ -79,6 +79,6 @@ def first_map(axes: np.ndarray, k: int, seed: int) -> np.ndarray:
     start += np.random.default_rng(seed).normal(0, _NOISE, start.shape)
     low, high = start.min(axis=0), start.max(axis=0)
     spread = np.where(high - low > 100 * _NOISE, high - low, 10)
-    points = np.zeros((len(axes), 4), np.float32)
+    points = np.zeros((len(axes), max(k, 4)), np.float32)
     points[:, :k] = 10 * (start - low) / spread
     return points

@@ -8,12 +8,16 @@ from core.compiled import compiled
 
 # Coefficients are read from tables by the upper bits of a float32 squared distance: its exponent and 6 bits of fraction.
 _SHIFT = 17
+MOST_AXES = 3  # that the first epoch lays out; a map with more is wider than what is looked at
 _SIGNATURE = "void(f4[:,::1],i4[::1],i4[::1],f4[::1],f4[::1],f4[::1],f4,i8,u8[::1])"
 
 
-def epoch_kernel() -> Callable[..., None]:
-    """Return the compiled epoch."""
-    return compiled(_SIGNATURE, fastmath=True, nogil=True)(_epoch)
+def epoch_kernel(n_components: int = MOST_AXES) -> Callable[..., None]:
+    """Return the compiled epoch: one that holds a point in three numbers, or one of any number of axes."""
+    if n_components <= MOST_AXES:
+        return compiled(_SIGNATURE, fastmath=True, nogil=True)(_epoch)
+    # Its loops may run by several numbers at once or not, as arrays happen to lie in memory: sums must not hang on that.
+    return compiled(_SIGNATURE, nogil=True)(_wide_epoch)
 
 
 def curve(min_dist: float) -> tuple[float, float]:
@@ -100,4 +104,54 @@ def _epoch(
                 mz += min(max(push * dz, low), high)
             x, y, z = x + mx * rate, y + my * rate, z + mz * rate
         points[i, 0], points[i, 1], points[i, 2] = x, y, z
+    state[0] = draw
+
+
+def _wide_epoch(
+    points: np.ndarray,
+    starts: np.ndarray,
+    tails: np.ndarray,
+    shares: np.ndarray,
+    attraction: np.ndarray,
+    repulsion: np.ndarray,
+    rate: float,
+    number: int,
+    state: np.ndarray,
+) -> None:
+    """Move `points`, float32 (n, d) of any d, in place as `_epoch` does: one epoch."""
+    draw, count, width = state[0], np.uint64(len(points)), points.shape[1]
+    low, high = np.float32(-4), np.float32(4)
+    before, after = np.float32(number), np.float32(number + 1)
+    head, away, moved = np.empty(width, np.float32), np.empty(width, np.float32), np.empty(width, np.float32)
+    for i in range(len(points)):
+        for c in range(width):
+            head[c] = points[i, c]
+        for edge in range(starts[i], starts[i + 1]):
+            if np.floor(shares[edge] * after) <= np.floor(shares[edge] * before):
+                continue
+            j = np.int64(tails[edge])
+            square = np.float32(0)
+            for c in range(width):
+                away[c] = head[c] - points[j, c]
+                square += away[c] * away[c]
+            pull = attraction[np.float32(square).view(np.int32) >> 17]
+            for c in range(width):
+                step = min(max(pull * away[c], low), high) * rate
+                head[c] += step
+                points[j, c] -= step
+                moved[c] = 0
+            for _ in range(5):
+                draw = draw * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
+                j = np.int64(((draw >> np.uint64(32)) * count) >> np.uint64(32))
+                square = np.float32(0)
+                for c in range(width):
+                    away[c] = head[c] - points[j, c]
+                    square += away[c] * away[c]
+                push = repulsion[np.float32(square).view(np.int32) >> 17]
+                for c in range(width):
+                    moved[c] += min(max(push * away[c], low), high)
+            for c in range(width):
+                head[c] += moved[c] * rate
+        for c in range(width):
+            points[i, c] = head[c]
     state[0] = draw

@@ -12,7 +12,7 @@ from core.progress import Callback, Progress, ignore, stopwatch
 from core.projection.checks import SMALL_WORK, checked, one_thread_if
 from core.projection.linear import pca
 from core.projection.umap_graph import first_map, spectral, union, weights
-from core.projection.umap_layout import curve, epoch_kernel, generator, tables
+from core.projection.umap_layout import MOST_AXES, curve, epoch_kernel, generator, tables
 
 # Above, a map takes long enough for one of so many images, by so many epochs, to be shown first to who watches.
 SAMPLE_FROM, SAMPLE, SAMPLE_EPOCHS = 5_000, 2_000, 100
@@ -27,10 +27,10 @@ def umap(
     graph: Graph | Find | None = None,
     epochs: int | None = None,
 ) -> np.ndarray:
-    """Lay (n, d) out in 1 to 3 dimensions so that the graph of nearest neighbours is kept.
+    """Lay (n, d) out in any number of dimensions so that the graph of nearest neighbours is kept.
 
     Progress counts the epochs of the layout; finding neighbours and compiling come before the first one. A few times a
-    second `preview` holds "coordinates", float32 (n, n_components).
+    second `preview` of a map, of at most 3 dimensions, holds "coordinates", float32 (n, n_components).
 
     Parameters
     ----------
@@ -56,7 +56,8 @@ def umap(
     check_neighbors(config.n_neighbors, n)
     epochs = epochs or (500 if n <= 10_000 else 200)
     k = width(config)
-    if n > SAMPLE_FROM and callback is not ignore:
+    is_map = config.n_components <= MOST_AXES
+    if n > SAMPLE_FROM and callback is not ignore and is_map:
         of_sample(values, config, callback)
     near = known(graph, values, k, config.metric, callback)
     if len(near.rows) != n or near.k < k:
@@ -73,15 +74,19 @@ def umap(
             axes = pca(values, min(config.n_components, *values.shape))[0]
     callback(Progress("UMAP", 0, epochs, "epoch"))
     coordinates = _laid_out(first_map(axes, config.n_components, config.seed), edges, config, epochs, callback)
-    callback(Progress("UMAP", epochs, epochs, "epoch", 0.0, preview={"coordinates": coordinates}))
+    callback(Progress("UMAP", epochs, epochs, "epoch", 0.0, preview={"coordinates": coordinates} if is_map else None))
     return coordinates
 
 
 def _laid_out(points: np.ndarray, graph: object, config: UMAPConfig, epochs: int, callback: Callback) -> np.ndarray:
-    """Move the points (n, 4) of the first map epoch by epoch; return their axes in use, float32 (n, n_components)."""
+    """Move the points (n, 4 or more) of the first map epoch by epoch; return their axes in use, float32 (n, n_components)."""
     starts, tails = graph.indptr.astype(np.int32), graph.indices.astype(np.int32)  # type: ignore[attr-defined]
     shares = (graph.data / graph.data.max()).astype(np.float32)  # type: ignore[attr-defined]
-    epoch, coefficients, state = epoch_kernel(), tables(*curve(config.min_dist)), generator(config.seed)
+    epoch, coefficients, state = (
+        epoch_kernel(config.n_components),
+        tables(*curve(config.min_dist)),
+        generator(config.seed),
+    )
     seconds_left = stopwatch(epochs)
     reported = previewed = -np.inf
     for number in range(epochs):
@@ -90,7 +95,7 @@ def _laid_out(points: np.ndarray, graph: object, config: UMAPConfig, epochs: int
         if now - reported < _REPORT_EVERY:
             continue
         preview, reported = None, now
-        if now - previewed >= _PREVIEW_EVERY:
+        if config.n_components <= MOST_AXES and now - previewed >= _PREVIEW_EVERY:
             preview, previewed = {"coordinates": points[:, : config.n_components].copy()}, now  # they go on moving
         callback(Progress("UMAP", number + 1, epochs, "epoch", seconds_left(number + 1), preview=preview))
     return points[:, : config.n_components].copy()

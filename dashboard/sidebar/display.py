@@ -7,7 +7,13 @@ import streamlit as st
 from core.plans import Results
 from dashboard import components, results, server, state, welcome
 
-STAGE_TITLES = {"latents": "Latents", "reduced": "Reduced latents", "projection": "Map", "clustering": "Clusters"}
+STAGE_TITLES = {
+    "latents": "Latents",
+    "reduced": "Reduced latents",
+    "manifold": "UMAP coordinates",
+    "projection": "Map",
+    "clustering": "Clusters",
+}
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ def store_status(shown: Results) -> None:
     """Say which results were found and which computed, how large the store is, and offer to clear it."""
     st.subheader("Results")
     lines = []
-    for stage in ("latents", "reduced", "projection", "clustering"):
+    for stage in STAGE_TITLES:
         staged = getattr(shown, stage)
         if staged is None or (stage == "reduced" and staged.key == getattr(shown.latents, "key", None)):
             continue

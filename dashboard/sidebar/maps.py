@@ -1,6 +1,6 @@
 """The map and what is done to the latents before it, as widgets in and configs out."""
 
-from typing import get_args
+from typing import Any, get_args
 
 import streamlit as st
 
@@ -17,6 +17,7 @@ from core.config import (
     TSNEConfig,
     UMAPConfig,
 )
+from core.ways import SAMPLE, SAMPLED_FROM
 from dashboard import state
 
 MOST_NEAR = 100  # the largest perplexity and number of neighbours to choose
@@ -26,14 +27,13 @@ INITS = (AUTOMATIC, *get_args(Init))
 SAMPLE_FROM = 5_000  # above, a map takes long enough for one of a sample to be shown first
 MAPS = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA", "kernel-pca": "Kernel PCA"}
 METRICS: tuple[Metric, ...] = ("euclidean", "cosine", "manhattan")
-# Above so many images t-SNE and UMAP begin with a sample, as all would take minutes to hours.
-SAMPLED_FROM, SAMPLE = 100_000, 20_000
+COSTS = "Quicker, and coarser: below the map stands how many neighbours that costs."
 SAMPLES: tuple[int | None, ...] = (None, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000)
 KERNELS: tuple[Kernel, ...] = ("rbf", "poly", "cosine")
 
 
-def projection(n: int, d: int) -> tuple[ReductionConfig, ProjectionConfig]:
-    """Choose the map of n images with d latents, and what is done to the latents before."""
+def projection(n: int, d: int, given: ReductionConfig | None = None) -> tuple[ReductionConfig, ProjectionConfig]:
+    """Choose the map of n images with d latents, and what is done to the latents before, unless that is given."""
     st.subheader("Map")
     method = st.selectbox("Method", tuple(MAPS), format_func=MAPS.__getitem__, key=state.setting("map", "tsne"))
     dims = st.radio(
@@ -43,7 +43,11 @@ def projection(n: int, d: int) -> tuple[ReductionConfig, ProjectionConfig]:
     with st.expander("Map settings"):
         made = _map_settings(method, dims, n)
     with st.expander("Before the map"):
-        reduction = _reduction(n, d)
+        if given is not None:
+            st.caption(
+                "The way to clusters, below, says what is done to the latents; with “own settings” you choose it here."
+            )
+        reduction = _reduction(n, d) if given is None else given
     return reduction, made
 
 
@@ -60,8 +64,8 @@ def _map_settings(method: str, dims: int, n: int) -> ProjectionConfig:
     if method == "umap":
         return UMAPConfig(
             dims,
-            n_neighbors=_up_to(
-                "n_neighbors", 15, n - 1,
+            n_neighbors=up_to(
+                "n_neighbors", "umap.n_neighbors", 15, n - 1,
                 "How many near images shape each point's place: few show fine detail, many the overall form.",
             ),
             min_dist=st.slider(
@@ -70,13 +74,13 @@ def _map_settings(method: str, dims: int, n: int) -> ProjectionConfig:
             ),
             metric=st.selectbox("metric", METRICS, key=state.setting("umap.metric", "euclidean")),
             seed=st.number_input("seed", 0, 2**31, key=state.setting("umap.seed", 0)),
-            sample=_sample("umap", n),
+            sample=sample("Fit on at most", "umap", n, COSTS),
         )  # fmt: skip
     return TSNEConfig(
         dims,
         perplexity=float(
-            _up_to(
-                "perplexity", 30, (n - 1) // 3,
+            up_to(
+                "perplexity", "tsne.perplexity", 30, (n - 1) // 3,
                 "About how many near images shape each point's place; it needs three times as many images.",
             )
         ),
@@ -93,20 +97,19 @@ def _map_settings(method: str, dims: int, n: int) -> ProjectionConfig:
         init=_init(n),
         metric=st.selectbox("metric", METRICS, key=state.setting("tsne.metric", "euclidean")),
         seed=st.number_input("seed", 0, 2**31, key=state.setting("tsne.seed", 0)),
-        sample=_sample("tsne", n),
+        sample=sample("Fit on at most", "tsne", n, COSTS),
     )  # fmt: skip
 
 
-def _up_to(name: str, usual: int, most: int, told: str) -> int:
+def up_to(label: str, name: str, usual: int, most: int, told: str) -> int:
     """Choose a number that few images bound; below 100 the choice is kept apart, so that a larger set finds its own again."""
-    method = "umap" if name == "n_neighbors" else "tsne"
     if most >= MOST_NEAR:
-        return int(st.slider(name, 2, MOST_NEAR, key=state.setting(f"{method}.{name}", usual), help=told))
+        return int(st.slider(label, 2, MOST_NEAR, key=state.setting(name, usual), help=told))
     if most == 2:
-        st.caption(f"{name} is 2: so few images allow no more.")
+        st.caption(f"{label} is 2: so few images allow no more.")
         return 2
-    key = state.bounded(f"{method}.{name}.{most}", min(usual, most), 2, most)
-    return int(st.slider(name, 2, most, key=key, help=f"{told} These images allow {most} at most."))
+    key = state.bounded(f"{name}.{most}", min(usual, most), 2, most)
+    return int(st.slider(label, 2, most, key=key, help=f"{told} These images allow {most} at most."))
 
 
 def _init(n: int) -> Init:
@@ -126,15 +129,15 @@ def usual_sample(n: int) -> int | None:
     return SAMPLE if n > SAMPLED_FROM else None
 
 
-def _sample(method: str, n: int) -> int | None:
-    """Choose how many images the map is fitted on; the choice is kept apart for sets above and below the limit."""
+def sample(label: str, method: str, n: int, costs: str) -> int | None:
+    """Choose how many images a method is fitted on; the choice is kept apart for sets above and below the limit."""
     many = usual_sample(n) is not None
     chosen = st.selectbox(
-        "Fit on at most", SAMPLES, format_func=lambda size: "all images" if size is None else f"{size:,} images",
+        label, SAMPLES, format_func=lambda size: "all images" if size is None else f"{size:,} images",
         placeholder="all images",  # what stands there while None is chosen
         key=state.setting(f"{method}.sample.many" if many else f"{method}.sample", usual_sample(n), SAMPLES),
-        help="The others are placed by their nearest neighbours among these. Quicker, and coarser: below the map stands how "
-        f"many neighbours that costs. Above {SAMPLED_FROM:,} images it begins with {SAMPLE:,}.",
+        help=f"The others are placed by their nearest neighbours among these. {costs} Above {SAMPLED_FROM:,} images it begins "
+        f"with {SAMPLE:,}.",
     )  # fmt: skip
     return chosen if chosen is not None and chosen < n else None
 
@@ -173,3 +176,14 @@ def _reduction(n: int, d: int) -> ReductionConfig:
     r = st.slider("n_components (r)", 1, limit, key=key) if limit > 1 else 1
     methods: dict[str, ReductionMethod] = {"pca": PCAConfig(r), "svd": TruncatedSVDConfig(r)}
     return ReductionConfig(standardize, methods.get(kind) or _kernel_pca("reduction", r))
+
+
+def reduction_settings(config: ReductionConfig) -> dict[str, Any]:
+    """Return what the widgets show for a first reduction, by setting."""
+    names = {PCAConfig: "pca", KernelPCAConfig: "kernel-pca", TruncatedSVDConfig: "svd"}
+    found: dict[str, Any] = {"standardize": config.standardize, "reduction": "none"}
+    if config.method is not None:
+        found |= {"reduction": names[type(config.method)], "reduction.r": config.method.n_components}
+    if isinstance(config.method, KernelPCAConfig):
+        found |= {"reduction.kernel": config.method.kernel, "reduction.gamma.auto": config.method.gamma is None}
+    return found

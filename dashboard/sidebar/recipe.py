@@ -7,19 +7,13 @@ from typing import Any
 import streamlit as st
 
 from core import architectures
-from core.config import (
-    KernelPCAConfig,
-    PCAConfig,
-    ReductionConfig,
-    TruncatedSVDConfig,
-    TSNEConfig,
-    UMAPConfig,
-)
+from core.config import PCAConfig, TSNEConfig, UMAPConfig
 from core.images import ImageSet, parts_of
 from core.plans import ModelRef, TrainedClassifier, TrainSpec
 from core.recipes import RECIPES, Recipe, spec_for
+from core.ways import WAYS
 from dashboard import state
-from dashboard.sidebar import clusters, images
+from dashboard.sidebar import images, maps, methods, ways
 
 OWN = "none"
 
@@ -84,10 +78,14 @@ def _apply(key: str, opened: images.Opened) -> None:
 
 def settings(recipe: Recipe) -> Mapping[str, Any]:
     """Return what the widgets of the sidebar show for a recipe, by setting."""
-    found: dict[str, Any] = _reduction(recipe.reduction) | _map(recipe.projection)
+    found: dict[str, Any] = maps.reduction_settings(recipe.reduction) | _map(recipe.projection)
+    way = next(
+        (w.name for w in WAYS.values() if (w.reduction, w.cluster) == (recipe.reduction, recipe.cluster)), ways.OWN
+    )
     found |= {
+        **ways.settings(way, recipe.cluster.manifold),
         "on": recipe.cluster.on,
-        **clusters.settings(recipe.cluster.method),
+        **methods.settings(recipe.cluster.method),
         "known": "all",
         "ensemble.seeds": 0,
         "ensemble.models": [],
@@ -97,16 +95,6 @@ def settings(recipe: Recipe) -> Mapping[str, Any]:
     if recipe.known.startswith("first:"):
         count, _, label = recipe.known.removeprefix("first:").partition("=")
         found |= {"known": "first", "known.first": int(count), "known.class": label}
-    return found
-
-
-def _reduction(config: ReductionConfig) -> dict[str, Any]:
-    names = {PCAConfig: "pca", KernelPCAConfig: "kernel-pca", TruncatedSVDConfig: "svd"}
-    found: dict[str, Any] = {"standardize": config.standardize, "reduction": "none"}
-    if config.method is not None:
-        found |= {"reduction": names[type(config.method)], "reduction.r": config.method.n_components}
-    if isinstance(config.method, KernelPCAConfig):
-        found |= {"reduction.kernel": config.method.kernel, "reduction.gamma.auto": config.method.gamma is None}
     return found
 
 

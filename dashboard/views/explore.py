@@ -26,7 +26,7 @@ from dashboard import (
     workbench,
 )
 from dashboard.scenes import Scene
-from dashboard.sidebar import clusters, display, images, maps, models, recipe
+from dashboard.sidebar import clusters, display, images, maps, models, recipe, ways
 
 
 def show() -> None:
@@ -49,15 +49,18 @@ def show() -> None:
         _learn(Plan(source, ref))
         return
     with st.sidebar:
-        reduction, projection = maps.projection(len(found), inputs.n_latents(trained.value))
+        n, d = len(found), inputs.n_latents(trained.value)
+        reduction, projection = maps.projection(n, d, ways.reduction(n, d))
         cluster = clusters.cluster(found, None if of_recipe is None else of_recipe.recipe)
+        told = st.empty()
         plan = Plan(source, ref, reduction, projection, cluster, clusters.known(found), metadata=opened.metadata)
         plan = moves.started(plan)
         texts = {choice.ref: choice.text for choice in offers.model_choices(found)}
         plan = replace(plan, others=clusters.ensemble(plan, tuple(texts), texts))
-        maps_beside = beside.choose(plan, {ref: text for ref, text in texts.items() if ref != plan.model}, len(found))
+        maps_beside = beside.choose(plan, {ref: text for ref, text in texts.items() if ref != plan.model}, n)
     scene = scenes.find(plan)
     if scene is not None:
+        ways.tell(told, scene.shown)
         _draw(replace(scene, beside=maps_beside), "default" if of_recipe is None else of_recipe.recipe.name)
 
 

@@ -170,7 +170,7 @@ SETTINGS |= {
         "standardize": st.booleans(),
         "method": or_none(st.one_of(*map(built, (PCAConfig, KernelPCAConfig, TruncatedSVDConfig)))),
     },
-    ClusterConfig: {"method": METHODS, "on": st.sampled_from(["latents", "reduced", "projection"])},
+    ClusterConfig: {"method": METHODS, "on": st.sampled_from(["latents", "reduced", "manifold", "projection"])},
     GraphConfig: {"k": whole(1), "metric": st.sampled_from(["euclidean", "cosine"])},
     DuplicateConfig: {"latent": or_none(number(0.0, 1e6)), "pixel": or_none(number(0.0, 1.0))},
     SuspectConfig: {},
