@@ -1,91 +1,27 @@
-"""The steps of a training: what its epochs share, one epoch, and its state as it is kept and brought back."""
+"""The steps of a training: one epoch, the losses of a batch, and the clusters that it labels its images by."""
 
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch.nn import functional
 
-from core.autoencoders import Autoencoder, to_weights
-from core.config import TrainingConfig, ValueRange
+from core import self_labels
+from core.autoencoders import to_weights
+from core.config import TrainingConfig
 from core.contrast import nt_xent
-from core.devices import Pixels, autocast, fit_memory
+from core.devices import fit_memory
 from core.errors import TrainingError
-from core.imageset import ImageSet
 from core.jitter import jittered
 from core.models import Epoch
-from core.progress import Callback, Progress, stopwatch
-from core.training_state import Position, State, packed
+from core.progress import Progress
+from core.self_labels import Head
+from core.training_run import Run
 
 REPORT_SECONDS = 0.1
-
-
-@dataclass
-class Run:
-    """What the epochs of one training share, and how far they are.
-
-    Parameters
-    ----------
-    rows : (n_train,) rows learnt from. held_out : (n_validation,) rows of `validated`.
-    complete : the weights after the last complete epoch.
-    batch, total, spent : batches done of the running epoch, its losses summed over their images, and its seconds so far.
-    """
-
-    images: ImageSet
-    config: TrainingConfig
-    device: torch.device
-    callback: Callback
-    rows: np.ndarray
-    validated: ImageSet
-    held_out: np.ndarray
-    module: Autoencoder
-    optimizer: torch.optim.Optimizer
-    loss: nn.Module
-    scaler: torch.amp.GradScaler
-    value_range: ValueRange
-    history: list[Epoch] = field(default_factory=list)
-    complete: dict[str, np.ndarray] = field(default_factory=dict)
-    batch: int = 0
-    total: float = 0.0
-    spent: float = 0.0
-    reported: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.learnt = Pixels(self.images, self.device, self.value_range)
-        same = self.validated is self.images
-        self.checked = self.learnt if same else Pixels(self.validated, self.device, self.value_range)
-        self.at_once = self.config.batch_size  # images whose gradient the memory does for
-        self.forward: Callable[[torch.Tensor], torch.Tensor] = self.module
-        self.start_clock()
-
-    def start_clock(self) -> None:
-        """Estimate the time left from here on: what an earlier process did took its own time."""
-        self._before = self.done
-        self._seconds_left = stopwatch(self.config.epochs * self.batches - self._before)
-
-    @property
-    def batches(self) -> int:
-        return math.ceil(len(self.rows) / self.config.batch_size)
-
-    @property
-    def done(self) -> int:
-        return len(self.history) * self.batches + self.batch
-
-    @property
-    def position(self) -> Position:
-        return Position(len(self.history), self.batch)
-
-    @property
-    def amp(self) -> Any:
-        return autocast(self.config.precision, self.device)
-
-    def progress(self, metrics: dict[str, float]) -> Progress:
-        left = self._seconds_left(self.done - self._before)
-        return Progress("Training", self.done, self.config.epochs * self.batches, "batch", left, metrics)
+AT_ONCE = 1024  # images that are encoded together to look for clusters
 
 
 def epoch(run: Run, between: Callable[[], None]) -> None:
@@ -98,6 +34,8 @@ def epoch(run: Run, between: Callable[[], None]) -> None:
     number, before, started = len(run.history) + 1, run.spent, time.perf_counter()
     for group in run.optimizer.param_groups:
         group["lr"] = run.config.learning_rate * run.config.decay ** (number - 1)
+    if run.head is not None and run.batch == 0 and _looks(run.config, number):
+        _look_for_clusters(run, run.head, number)
     # Shuffled anew each epoch, and not from torch's state, which the weights' start used.
     order = np.random.default_rng([run.config.seed, number]).permutation(run.rows)
     run.module.train()
@@ -156,20 +94,56 @@ def _gradient(run: Run, rows: np.ndarray, at_once: int) -> float:
 
 def _losses(run: Run, x: torch.Tensor, random: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the loss of the reconstruction of images (b, c, h, w), and that which is learnt from."""
-    config = run.config
+    config, b = run.config, len(x)
     first = jittered(x, config.jitter, random)
-    if not config.contrast or len(x) < 2:
+    labels = run.labels if run.head is not None and run.labels is not None and len(run.labels.rows) else None
+    contrast = config.contrast if b > 1 else 0.0
+    if not contrast and labels is None:
         with run.amp:
             made = run.forward(first)
         told = run.loss(made.float(), first)
         return told, told
-    second = jittered(x, config.jitter, random)
+    shown = [first, jittered(x, config.jitter, random)]
+    if labels is not None:
+        drawn = random.integers(0, len(labels.rows), max(1, b // 2))
+        shown += [x, jittered(run.learnt.batch(labels.rows[drawn]), config.jitter, random)]
     with run.amp:
-        latents = run.module.encode(torch.cat([first, second]))
-        made = run.module.decode(latents[: len(x)])
-    told = run.loss(made.float(), first)
-    near = nt_xent(*latents.float().split(len(x)), config.temperature)
-    return told, told + config.contrast * near
+        latents = run.module.encode(torch.cat(shown))
+        made = run.module.decode(latents[:b])
+    told = learnt = run.loss(made.float(), first)
+    parts = latents.float().split([len(part) for part in shown])
+    if contrast:
+        learnt = learnt + contrast * nt_xent(parts[0], parts[1], config.temperature)
+    if labels is not None and run.head is not None:
+        views, plain, known = (run.head(parts[0]), run.head(parts[1])), run.head(parts[2]), run.head(parts[3])
+        target = torch.from_numpy(labels.labels[drawn]).to(x.device)
+        own = functional.cross_entropy(known, target) + self_labels.agreement_loss(plain, views)
+        learnt = learnt + config.self_label_weight * own
+    return told, learnt
+
+
+def _looks(config: TrainingConfig, number: int) -> bool:
+    """Say whether clusters are looked for before the epoch of this number."""
+    past = number - 1 - config.self_label_from
+    return past >= 0 and past % config.self_label_every == 0
+
+
+def _look_for_clusters(run: Run, head: Head, number: int) -> None:
+    """Label the images that are learnt from by clusters of their latents, and begin the head anew."""
+    config = run.config
+    rows = self_labels.sample(run.rows, np.random.default_rng([config.seed, number]))
+
+    def report(progress: Progress) -> None:
+        run.callback(run.progress({"epoch": number}))  # also of use to stop it
+
+    run.module.eval()
+    with torch.inference_mode():
+        parts = [run.module.encode(run.learnt.batch(rows[i : i + AT_ONCE])) for i in range(0, len(rows), AT_ONCE)]
+        latents = torch.cat(parts).float().cpu().numpy()
+    run.labels = self_labels.find(rows, latents, config.self_label_clusters, config.seed, report)
+    head.begin(number)
+    for parameter in head.parameters():
+        run.optimizer.state.pop(parameter, None)
 
 
 def _finite(weights: dict[str, np.ndarray], run: Run) -> dict[str, np.ndarray]:
@@ -199,59 +173,3 @@ def _validation_loss(run: Run) -> float:
         return total
 
     return fit_memory(summed, 512)[0] / len(run.held_out)
-
-
-def state_of(run: Run, threads: int) -> State:
-    """Copy the state of a run as it is between two batches."""
-    tensors = {f"module.{name}": _array(value) for name, value in run.module.state_dict().items()}
-    for i, slots in run.optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{i}.{slot}": _array(value) for slot, value in slots.items() if value is not None}
-    if run.batch:  # else they are the module's
-        tensors |= {f"complete.{name}": value for name, value in run.complete.items()}
-    arrays, index = packed(tensors)
-    return State(
-        run.position, arrays, index, tuple(run.history), run.total, run.spent, run.at_once,
-        threads, run.device.type, torch.__version__, run.scaler.state_dict(),
-    )  # fmt: skip
-
-
-def bring_back(run: Run, state: State) -> None:
-    """Let a run that has just begun go on from a state, in the layout of memory that its own tensors have.
-
-    Raises
-    ------
-    ValueError : the state is of another network or optimiser; the run is as it was.
-    """
-    weights, complete, slots = state.tensors("module"), state.tensors("complete"), state.tensors("optimizer")
-    parameters = [p for group in run.optimizer.param_groups for p in group["params"]]
-    own = {name: tuple(value.shape) for name, value in run.module.state_dict().items()}
-    shapes = [{name: array.shape for name, array in found.items()} for found in (weights, complete)]
-    needed = {} if state.position.batch == 0 or not state.history else own
-    if shapes != [own, needed] or state.position.batch > run.batches:  # all of them: stopped in its validation
-        raise ValueError("it is of another network")
-    moments: dict[int, dict[str, torch.Tensor]] = {}
-    for name, array in slots.items():
-        i, _, slot = name.partition(".")
-        if array.shape not in ((), tuple(parameters[int(i)].shape)):
-            raise ValueError("it is of another optimiser")
-        moments.setdefault(int(i), {})[slot] = _like(parameters[int(i)], array)
-    groups = run.optimizer.state_dict()["param_groups"]
-    run.module.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in weights.items()})
-    run.optimizer.load_state_dict({"state": moments, "param_groups": groups})
-    if state.scaler and run.scaler.is_enabled():
-        run.scaler.load_state_dict(dict(state.scaler))
-    run.history, run.at_once = list(state.history), min(state.at_once, run.config.batch_size)
-    run.batch, run.total, run.spent = state.position.batch, state.total, state.seconds
-    run.complete = {n: np.array(array) for n, array in (complete or (weights if run.history else {})).items()}
-    run.start_clock()
-
-
-def _array(tensor: torch.Tensor) -> np.ndarray:
-    found: np.ndarray = tensor.detach().cpu().numpy()
-    return found
-
-
-def _like(parameter: torch.Tensor, array: np.ndarray) -> torch.Tensor:
-    value = torch.from_numpy(np.array(array))
-    # Sums over another layout of memory would round otherwise. A count of steps stays where the optimiser looks for it.
-    return value if not array.shape else torch.empty_like(parameter, requires_grad=False).copy_(value)

@@ -7,6 +7,7 @@ for bit on a CPU, as if it had never been interrupted.
 
 import dataclasses
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,17 +16,18 @@ import numpy as np
 import torch
 from torch import nn
 
-from core import steps
+from core import self_labels, steps
 from core.autoencoders import build
-from core.config import ModelConfig, TrainingConfig
+from core.config import ModelConfig, TrainingConfig, latent_shape
 from core.devices import algorithms, arrange, compiled_if_it_pays, halves, on_threads
 from core.errors import CheckpointError
 from core.imageset import ImageSet
 from core.latents import pick_device, to_images
 from core.models import TrainedModel
 from core.progress import Callback, Cancelled, Progress, ignore
-from core.steps import Run
+from core.self_labels import Head
 from core.threads import cores
+from core.training_run import Run, bring_back, state_of
 from core.training_state import Position, State
 
 PREVIEWED = 8  # images whose reconstruction is shown after each epoch
@@ -122,11 +124,16 @@ def _begun(
     with _seeded(training.seed):
         module = build(autoencoder, images.image_shape)
     arrange(module.to(on))
+    k, head = training.self_label_clusters, None
+    if k:
+        self_labels.check_size(k, len(images) - held)
+        head = Head(math.prod(latent_shape(autoencoder, images.image_shape)), k, training.seed).to(on)
+    learnt = [*module.parameters(), *(head.parameters() if head is not None else ())]
     return Run(
         images, training, on, ignore, np.sort(order[held:]), validation or images,
         np.sort(order[:held]) if validation is None else np.arange(len(validation)), module,
-        _optimizer(module, training), _LOSSES[training.loss](),
-        torch.amp.GradScaler(on.type, enabled=halves(training.precision, on) == torch.float16), autoencoder.value_range,
+        _optimizer(learnt, training), _LOSSES[training.loss](),
+        torch.amp.GradScaler(on.type, enabled=halves(training.precision, on) == torch.float16), autoencoder.value_range, head,
     )  # fmt: skip
 
 
@@ -135,7 +142,7 @@ def _gone_on(run: Run, state: State | None) -> Position | None:
     if state is None:
         return None
     try:
-        steps.bring_back(run, state)
+        bring_back(run, state)
     except (ValueError, LookupError) as error:
         _log.warning("The state of this training cannot be used (%s); it begins anew.", error)
         return None
@@ -167,12 +174,12 @@ def _seeded(seed: int) -> Iterator[None]:
         yield
 
 
-def _optimizer(module: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+def _optimizer(learnt: list[nn.Parameter], config: TrainingConfig) -> torch.optim.Optimizer:
     rate, decay = config.learning_rate, config.weight_decay
     if config.optimizer == "sgd":
-        return torch.optim.SGD(module.parameters(), rate, momentum=0.9, weight_decay=decay)
+        return torch.optim.SGD(learnt, rate, momentum=0.9, weight_decay=decay)
     kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
-    return kind(module.parameters(), rate, weight_decay=decay)
+    return kind(learnt, rate, weight_decay=decay)
 
 
 class _Keeping:
@@ -193,7 +200,7 @@ class _Keeping:
         if self._keep is None or self._kept == self._run.position:
             return
         started = time.monotonic()
-        self._keep(steps.state_of(self._run, self._threads))
+        self._keep(state_of(self._run, self._threads))
         self._kept, ended = self._run.position, time.monotonic()
         self._due = ended + max(KEEP_SECONDS, (ended - started) / KEEP_SHARE)
 

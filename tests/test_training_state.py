@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from core import steps, training
+from core import training, training_run
 from core.architectures import ARCHITECTURES
 from core.config import AutoencoderConfig, LayersConfig, TrainingConfig
 from core.images import image_set
@@ -21,6 +21,10 @@ from tests.made_up import blobs
 SMALL = AutoencoderConfig(4, 4)
 STRIDED = LayersConfig("conv(8,3,2,1) conv(12,3,2,1) relu", "deconv(8,2,2,0) relu deconv(c,2,2,0) sigmoid", 6)
 NETWORKS = {"default": SMALL, "own layers": STRIDED, **{name: known.config for name, known in ARCHITECTURES.items()}}
+
+SELF_LABELLED = TrainingConfig(
+    epochs=3, batch_size=8, jitter=1.0, contrast=0.1, self_label_clusters=2, self_label_from=1, self_label_every=1
+)
 
 
 @pytest.fixture(autouse=True)
@@ -84,9 +88,13 @@ def test_other_losses_and_images_to_validate_on_go_on_as_well(loss):
 
 
 @pytest.mark.parametrize("contrast", [0.0, 0.1])
+@pytest.mark.parametrize("labels", [0, 2])
 @pytest.mark.parametrize("precision", ["full", "mixed"])
-def test_what_a_step_draws_and_how_long_it_is_go_on_as_well(contrast, precision):
-    settings = config(jitter=1.0, contrast=contrast, decay=0.5, precision=precision)
+def test_what_a_step_draws_and_how_long_it_is_go_on_as_well(contrast, labels, precision):
+    settings = config(
+        jitter=1.0, contrast=contrast, decay=0.5, precision=precision,
+        self_label_clusters=labels, self_label_from=1, self_label_every=1,
+    )  # fmt: skip
     whole, kept = states(images(), SMALL, settings)
     for state in kept[::3]:
         same(train(images(), SMALL, settings, state=state), whole)
@@ -181,7 +189,7 @@ def test_time_left_is_estimated_from_what_this_process_did(monkeypatch):
     _, kept = states(images())
     monkeypatch.setattr("core.progress.time.monotonic", iter([0.0, 200.0, 203.0]).__next__)
     run = training._begun(images(), SMALL, config(), torch.device("cpu"), None)  # the clock starts at 0
-    steps.bring_back(run, kept[4])  # 5 of 9 batches, at 200
+    training_run.bring_back(run, kept[4])  # 5 of 9 batches, at 200
     run.batch += 1
     assert run.progress({}).seconds_left == pytest.approx(3.0 * 3)  # a batch took 3 s, 3 are left
 
@@ -256,7 +264,7 @@ def test_no_step_draws_a_random_number():
     def note(progress):
         drawn.append(torch.equal(before, torch.get_rng_state()))
 
-    for chosen, settings in ((network, config()), (SMALL, config()), (SMALL, config(jitter=1.0, contrast=0.1))):
+    for chosen, settings in ((network, config()), (SMALL, config()), (SMALL, SELF_LABELLED)):
         train(images(), chosen, settings, note)
     assert drawn and all(drawn)
 

@@ -83,6 +83,10 @@ class TrainingConfig:
     contrast : weight, beside the loss of the reconstruction, of the contrastive loss; 0 goes without. It draws the latents of
         two pictures of one image, each with its own jitter, together, and those of different images apart.
     temperature : of the contrastive loss: the lower, the more it looks at the nearest of the other images.
+    self_label_clusters : number of clusters of its own latents that the training labels its images by, and learns from; 0 for
+        none. Labels that people gave are never looked at.
+    self_label_from, self_label_every : epochs before it looks for such clusters first, and from then to the next time.
+    self_label_weight : of what it learns from them, beside the loss of the reconstruction.
     """
 
     loss: Loss = "mse"
@@ -99,6 +103,10 @@ class TrainingConfig:
     jitter: float = field(default=0.0, metadata=LATER)
     contrast: float = field(default=0.0, metadata=LATER)
     temperature: float = field(default=0.2, metadata=LATER)
+    self_label_clusters: int = field(default=0, metadata=LATER)
+    self_label_from: int = field(default=6, metadata=LATER)
+    self_label_every: int = field(default=3, metadata=LATER)
+    self_label_weight: float = field(default=0.3, metadata=LATER)
 
     def __post_init__(self) -> None:
         one_of("loss", self.loss, Loss)
@@ -118,6 +126,12 @@ class TrainingConfig:
         if self.contrast and not self.jitter:
             raise ConfigError("contrast needs pictures of one image that differ: set jitter above 0.")
         between("temperature", self.temperature, 0.01, 10)
+        whole("self_label_clusters", self.self_label_clusters, 0, 1000)
+        if self.self_label_clusters and not self.jitter:
+            raise ConfigError("self_label_clusters needs pictures of one image that differ: set jitter above 0.")
+        whole("self_label_from", self.self_label_from, 1, 100_000)
+        whole("self_label_every", self.self_label_every, 1, 100_000)
+        positive("self_label_weight", self.self_label_weight)
 
 
 @dataclass(frozen=True)

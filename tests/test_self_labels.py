@@ -1,0 +1,127 @@
+"""Labels that a training gives its own images: right where they are sure, and learnt from."""
+
+import numpy as np
+import pytest
+import torch
+
+from core import self_labels
+from core.config import AutoencoderConfig, TrainingConfig
+from core.errors import ConfigError
+from core.images import image_set
+from core.progress import Cancelled
+from core.self_labels import Head, agreement_loss, find, sample
+from core.training import train
+from tests.made_up import blobs
+
+SETTINGS = {"epochs": 2, "batch_size": 16, "jitter": 0.5, "self_label_from": 1, "self_label_every": 1}
+
+
+def groups(n=90, k=3, apart=4.0):
+    """Points of k groups in 5 dimensions, and their groups."""
+    random = np.random.default_rng(0)
+    y = np.arange(n) % k
+    centers = random.normal(size=(k, 5)) * apart
+    return (centers[y] + random.normal(size=(n, 5))).astype(np.float32), y
+
+
+def test_clusters_are_found_under_the_images_own_rows():
+    values, y = groups()
+    rows = np.arange(len(values)) * 3 + 1
+    found = find(rows, values, 3, 0)
+    of = (found.rows - 1) // 3
+    assert len(of) > 60 and (np.diff(found.rows) > 0).all()
+    assert all(len(set(y[of][found.labels == label])) == 1 for label in range(3))
+
+
+def test_images_between_two_clusters_are_left_out():
+    values, _ = groups(180, 2, apart=3.0)
+    middle = values[:2].mean(axis=0) + np.random.default_rng(1).normal(size=(20, 5)).astype(np.float32) * 2
+    found = find(np.arange(200), np.concatenate([values, middle.astype(np.float32)]), 2, 0)
+    assert np.isin(np.arange(180, 200), found.rows).mean() < np.isin(np.arange(180), found.rows).mean()
+
+
+def test_the_same_seed_finds_the_same():
+    values, _ = groups(apart=1.0)
+    first, again = (find(np.arange(90), values, 3, 5) for _ in range(2))
+    np.testing.assert_array_equal(first.rows, again.rows)
+    np.testing.assert_array_equal(first.labels, again.labels)
+
+
+def test_of_many_images_a_sample_is_looked_at(monkeypatch):
+    monkeypatch.setattr(self_labels, "SAMPLE", 10)
+    rows = np.arange(100, 150)
+    found = sample(rows, np.random.default_rng(0))
+    assert len(set(found)) == 10 and set(found) <= set(rows) and (np.diff(found) > 0).all()
+    np.testing.assert_array_equal(sample(rows[:10], np.random.default_rng(0)), rows[:10])
+
+
+def test_only_what_the_network_is_sure_of_is_learnt_from():
+    sure, unsure = torch.tensor([[9.0, 0.0]]), torch.tensor([[0.2, 0.0]])
+    view = torch.tensor([[0.0, 1.0]], requires_grad=True)
+    assert agreement_loss(unsure, (view, view)).item() == 0
+    loss = agreement_loss(sure, (view,))
+    assert loss.item() == pytest.approx(float(torch.log(1 + torch.exp(torch.tensor(1.0)))), rel=1e-6)
+    loss.backward()
+    assert view.grad is not None and bool((view.grad != 0).all())
+
+
+def test_a_head_knows_directions_and_begins_anew_the_same():
+    head, latents = Head(4, 3, 1), torch.rand(5, 4)
+    torch.testing.assert_close(head(latents), head(latents * 9))
+    before = head(latents)
+    head.begin(2)
+    assert not torch.equal(before, head(latents))
+    head.begin(1)
+    assert torch.equal(before, head(latents))
+
+
+def test_clusters_are_looked_for_when_they_are_due(monkeypatch):
+    looked = []
+    real = self_labels.find
+
+    def find(rows, latents, k, seed, callback):
+        looked.append((len(rows), k))
+        return real(rows, latents, k, seed, callback)
+
+    monkeypatch.setattr(self_labels, "find", find)
+    settings = TrainingConfig(
+        **SETTINGS | {"epochs": 6, "self_label_from": 2, "self_label_every": 3, "self_label_clusters": 2}
+    )
+    found = image_set(blobs(40)[0])
+    train(found, AutoencoderConfig(4, 4), settings)
+    assert looked == [(36, 2)] * 2  # before epochs 3 and 6; a tenth is held out
+
+
+def test_what_is_learnt_from_them_changes_the_weights():
+    found = image_set(blobs(40)[0])
+    none, some = (
+        train(found, AutoencoderConfig(4, 4), TrainingConfig(**SETTINGS | {"self_label_clusters": k})) for k in (0, 2)
+    )
+    assert none.fingerprint != some.fingerprint
+    assert none.weights.keys() == some.weights.keys()  # what says the labels is no part of the model
+
+
+def test_a_training_is_stopped_while_it_looks_for_clusters():
+    asked = []
+
+    def stop(progress):
+        asked.append(progress)
+        if progress.preview is None and progress.metrics == {"epoch": 2}:
+            raise Cancelled
+
+    stopped = train(
+        image_set(blobs(40)[0]),
+        AutoencoderConfig(4, 4),
+        TrainingConfig(**SETTINGS | {"self_label_clusters": 2}),
+        stop,
+    )
+    assert stopped.stopped_early and len(stopped.history) == 1
+
+
+def test_too_few_images_and_settings_that_do_not_fit_are_refused():
+    with pytest.raises(ConfigError, match="needs at least 16 images; there are 9"):
+        train(
+            image_set(blobs(10)[0]), AutoencoderConfig(4, 4), TrainingConfig(**SETTINGS | {"self_label_clusters": 2})
+        )
+    with pytest.raises(ConfigError, match="set jitter above 0"):
+        TrainingConfig(self_label_clusters=10)
