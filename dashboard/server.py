@@ -17,8 +17,9 @@ from core.plans import Plan, StageName
 from core.store import Store
 from dashboard import state
 
-M_MMAP_THRESHOLD = -3  # of mallopt, in glibc's malloc.h
+M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # of mallopt, in glibc's malloc.h
 LARGE_BLOCK = 1 << 20  # bytes; set by hand, the threshold is no longer raised by what was freed
+ARENAS = 2  # heaps at most; every run of a page is a new thread, and would leave something in one of many
 TRIM_SECONDS = 60.0
 
 
@@ -34,6 +35,7 @@ def _give_memory_back() -> None:
     with contextlib.suppress(OSError, AttributeError, TypeError):  # of another library, or another system
         library = ctypes.CDLL(None)
         library.mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
+        library.mallopt(M_ARENA_MAX, ARENAS)
         threading.Thread(target=_trim, args=(library.malloc_trim,), daemon=True).start()
 
 
