@@ -29,6 +29,7 @@ class Run:
     Parameters
     ----------
     rows : (n_train,) rows learnt from. held_out : (n_validation,) rows of `validated`.
+    features : what the module reads in place of `images` and of `validated`, float32 (n, d), row for row; None for images.
     complete : the weights after the last complete epoch.
     batch, total, spent : batches done of the running epoch, its losses summed over their images, and its seconds so far.
     """
@@ -45,6 +46,7 @@ class Run:
     loss: nn.Module
     scaler: torch.amp.GradScaler
     value_range: ValueRange
+    features: tuple[np.ndarray, np.ndarray] | None = None
     history: list[Epoch] = field(default_factory=list)
     complete: dict[str, np.ndarray] = field(default_factory=dict)
     batch: int = 0
@@ -64,6 +66,12 @@ class Run:
         """Estimate the time left from here on: what an earlier process did took its own time."""
         self._before = self.done
         self._seconds_left = stopwatch(self.config.epochs * self.batches - self._before)
+
+    def read(self, rows: np.ndarray, x: torch.Tensor, checked: bool = False) -> torch.Tensor:
+        """Return what the module reads of these rows, whose images are `x`: of `validated` when it is `checked`."""
+        if self.features is None:
+            return x
+        return torch.from_numpy(np.array(self.features[checked][rows])).to(self.device)  # (b, d)
 
     @property
     def batches(self) -> int:
@@ -138,7 +146,7 @@ def _gradient(run: Run, rows: np.ndarray, at_once: int) -> float:
         part = rows[start : start + at_once]
         x = run.learnt.batch(part)
         with run.amp:
-            made = run.forward(x)
+            made = run.forward(run.read(part, x))
         loss = run.loss(made.float(), x) * (len(part) / len(rows))
         run.scaler.scale(loss).backward()
         total += float(loss.detach())
@@ -166,8 +174,9 @@ def _validation_loss(run: Run) -> float:
     def summed(at_once: int) -> float:
         total = 0.0
         for start in range(0, len(run.held_out), at_once):
-            x = run.checked.batch(run.held_out[start : start + at_once])
-            total += float(run.loss(run.module(x), x)) * len(x)
+            part = run.held_out[start : start + at_once]
+            x = run.checked.batch(part)
+            total += float(run.loss(run.module(run.read(part, x, checked=True)), x)) * len(x)
             _report(run)  # also of use to stop it
         return total
 

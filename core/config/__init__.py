@@ -38,6 +38,7 @@ from core.config.maps import (
 from core.config.networks import (
     AutoencoderConfig,
     ClassifierConfig,
+    FeaturesConfig,
     LayersConfig,
     Loss,
     ModelConfig,
@@ -58,6 +59,7 @@ __all__ = [
     "ClusterMethod",
     "ClusterOn",
     "Covariance",
+    "FeaturesConfig",
     "GaussianMixtureConfig",
     "HDBSCANConfig",
     "Init",
