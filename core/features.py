@@ -94,7 +94,7 @@ def of_picture(
     else:
         pixels = read_rgb(partial(BytesIO, content), how.resize, how.crop)
     on = pick_device(device)
-    return _features(pretrained.load(config, on), config, pixels[None], on)[0]
+    return _features(pretrained.load(config, on), config, np.stack([pixels]), on)[0]
 
 
 def _batches(

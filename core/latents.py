@@ -136,7 +136,7 @@ def decode(model: TrainedModel, latents: np.ndarray, device: str | None = None) 
     with torch.inference_mode():
         for start in range(0, len(latents), BATCH):
             part = slice(start, start + BATCH)
-            z = torch.from_numpy(np.ascontiguousarray(latents[part], np.float32)).to(on)
+            z = torch.from_numpy(np.array(latents[part], np.float32)).to(on)
             images[part] = to_images(module.decode(z), model.autoencoder.value_range)
     return images
 
