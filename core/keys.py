@@ -58,7 +58,8 @@ def _read(config: ModelConfig, *sets: ImageSet) -> list[str]:
 
 def features_key(config: FeaturesConfig, images: ImageSet) -> str:
     """Key of the features of these images, whatever decodes them."""
-    return key_of(VERSIONS["features"], identity(replace(config, width=FeaturesConfig.width)), _read(config, images))
+    read = {name: value for name, value in identity(config).items() if name != "width"}
+    return key_of(VERSIONS["features"], read, _read(config, images))
 
 
 def training_key(image_set: ImageSet, spec: TrainSpec, validation: ImageSet | None = None) -> str:

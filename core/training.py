@@ -119,7 +119,7 @@ def _begun(
     training: TrainingConfig,
     on: torch.device,
     validation: ImageSet | None,
-    features: tuple[np.ndarray, np.ndarray] | None,
+    features: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Run:
     order = np.random.default_rng(training.seed).permutation(len(images))
     held = min(round(len(images) * training.validation_share), len(images) - 1) if validation is None else 0

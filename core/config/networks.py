@@ -144,7 +144,7 @@ class FeaturesConfig:
     n_features: int
     weights: str
     file: str = ""
-    width: int = 32
+    width: int = 16
 
     def __post_init__(self) -> None:
         if not isinstance(self.network, ClassifierConfig) or ":" in self.network.model:
