@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from core import layers
-from core.config import AutoencoderConfig, LayersConfig, ModelConfig
+from core.config import AutoencoderConfig, FeaturesConfig, LayersConfig, ModelConfig
 from core.errors import ConfigError
 
 DEFAULT = "default"
@@ -76,9 +76,11 @@ def architecture(name: str) -> ModelConfig:
 
 
 def name_of(config: ModelConfig) -> str:
-    """Name an autoencoder for people: its architecture, "default", or "own layers"."""
+    """Name a model for people: its architecture, "default", "own layers", or whose features it decodes."""
     if isinstance(config, AutoencoderConfig):
         return DEFAULT
+    if isinstance(config, FeaturesConfig):
+        return f"features of {config.network.model}"
     for name, known in ARCHITECTURES.items():
         if (known.config.encoder, known.config.decoder) == (config.encoder, config.decoder):
             return name
@@ -87,7 +89,7 @@ def name_of(config: ModelConfig) -> str:
 
 def fits(config: ModelConfig, image_shape: tuple[int, int, int]) -> bool:
     """Say whether an autoencoder can read images (h, w, c) and gives back the same shape."""
-    if isinstance(config, AutoencoderConfig):
+    if not isinstance(config, LayersConfig):
         return True
     try:
         layers.check_fit(layers.parse(config.encoder), layers.parse(config.decoder), image_shape)

@@ -16,13 +16,15 @@ from torch import nn
 from torch.nn import functional
 
 from core import layers
-from core.config import AutoencoderConfig, LayersConfig, ModelConfig, latent_shape
+from core.config import AutoencoderConfig, FeaturesConfig, LayersConfig, ModelConfig, latent_shape
 from core.errors import CheckpointError
 from core.layers import LayerSpec
 from core.models import TrainedModel
 
 SMALLEST = 4  # pixels of the larger side where the convolutions end
 MOST = 4  # the deepest layer has at most this many times `width` channels
+ROWS = 4096  # of features that are looked at together
+LEAST = 1e-3  # of the largest spread of a feature
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,41 @@ class DefaultAutoencoder(Autoencoder):
         for step, size in zip(self.up, reversed(self.sizes[:-1]), strict=True):
             x = step(functional.interpolate(x, size=size))
         images: torch.Tensor = self.to_range(self.to_image(x))
+        return images
+
+
+class FeatureDecoder(Autoencoder):
+    """The default autoencoder's way back, from the features of a pretrained network, which it reads in place of images."""
+
+    mean: torch.Tensor
+    scale: torch.Tensor
+
+    def __init__(self, config: FeaturesConfig, image_shape: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.decoder = DefaultAutoencoder(AutoencoderConfig(config.n_features, config.width), image_shape)
+        del self.decoder.down, self.decoder.to_latents
+        self.register_buffer("mean", torch.zeros(config.n_features))
+        self.register_buffer("scale", torch.ones(config.n_features))
+
+    def standardise(self, features: np.ndarray, rows: np.ndarray) -> None:
+        """Let features be read as differences from the mean of these rows of (n, d), in standard deviations."""
+        total = np.zeros((2, features.shape[1]))
+        for start in range(0, len(rows), ROWS):
+            part = features[rows[start : start + ROWS]].astype(np.float64)
+            total += part.sum(axis=0), np.square(part).sum(axis=0)
+        mean, squares = total / len(rows)
+        spread = np.sqrt(np.maximum(squares - mean**2, 0))
+        told = spread > LEAST * spread.max()  # what hardly varies says nothing
+        self.mean.copy_(torch.from_numpy(mean))
+        self.scale.copy_(torch.from_numpy(np.divide(1, spread, out=np.zeros_like(spread), where=told)))
+
+    def encode(self, x: torch.Tensor) -> torch.Tensor:
+        """Return features (b, d) as they are: they are the latents."""
+        return x
+
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """Turn features (b, d) into images (b, c, h, w)."""
+        images: torch.Tensor = self.decoder.decode((latents - self.mean) * self.scale)
         return images
 
 
@@ -197,6 +234,8 @@ def build(config: ModelConfig, image_shape: tuple[int, int, int]) -> Autoencoder
     """
     if isinstance(config, AutoencoderConfig):
         return DefaultAutoencoder(config, image_shape)
+    if isinstance(config, FeaturesConfig):
+        return FeatureDecoder(config, image_shape)
     return LayeredAutoencoder(config, image_shape)
 
 
@@ -238,6 +277,8 @@ def _check(expected: dict[str, tuple[int, ...]], model: TrainedModel) -> None:
 def _described(config: ModelConfig) -> str:
     if isinstance(config, AutoencoderConfig):
         return f"latent_size {config.latent_size} and width {config.width}"
+    if isinstance(config, FeaturesConfig):
+        return f"{config.n_features} features and width {config.width}"
     return f"{len(config.encoder.split())} layers down and {len(config.decoder.split())} up"
 
 
@@ -255,7 +296,8 @@ def summarize(config: ModelConfig, image_shape: tuple[int, int, int]) -> Summary
         for name, layer in module.named_modules():
             if not list(layer.children()):
                 layer.register_forward_hook(_noted(rows, name))
-        latents = module.encode(torch.empty(1, c, h, w))
+        read = (config.n_features,) if isinstance(config, FeaturesConfig) else (c, h, w)
+        latents = module.encode(torch.empty(1, *read))
         module.decode(latents)
     outputs = sum(math.prod(row.output_shape) for row in rows)
     return Summary(

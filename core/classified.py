@@ -1,6 +1,5 @@
 """A trained classifier in the place of an autoencoder: its inner layer gives the latents, batch by batch in the store."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,14 +8,14 @@ import numpy as np
 from core import classifier, networks, roots
 from core.classifier import Predictions
 from core.config import ClassifierConfig, to_json
-from core.errors import CheckpointError, DataError
+from core.errors import DataError
 from core.imageset import ImageSet
 from core.latents import Latents
 from core.progress import Callback, ignore
 from core.readers.classnames import ClassName, match_classes, read_class_names
-from core.readers.opening import open_file
 from core.readers.pixels import Pixels
 from core.readers.sources import Source
+from core.readers.weights import checksum
 from core.store import Store, key_of
 
 STAGE = "classified"
@@ -50,15 +49,8 @@ def read(config: ClassifierConfig, weights: str, classes: str | None, compared: 
     if classes is not None:
         roots.check(Path(classes).expanduser())
     names = None if classes is None else read_class_names(Path(classes).expanduser())
-    try:
-        with open_file(path) as file:
-            digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-    except (OSError, ValueError) as error:
-        raise CheckpointError(
-            f"The weights {path} cannot be read: {getattr(error, 'strerror', None) or error}."
-        ) from error
     settings = to_json(config) | {"batch_size": None}
-    return ClassifierModel(config, path, names, compared, key_of(1, digest, settings))
+    return ClassifierModel(config, path, names, compared, key_of(1, checksum(path), settings))
 
 
 def encode(

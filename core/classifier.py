@@ -2,18 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.errors import CheckpointError, ConfigError
 from core.latents import pick_device
+from core.networks import Classifier, first_words, tapped
 from core.progress import Callback, Progress, ignore, stopwatch
 
 if TYPE_CHECKING:
-    pass
-
-from core.networks import Classifier, first_words
+    import torch
 
 LIMIT_BYTES = 4 << 30
 
@@ -106,37 +105,34 @@ def confusion(y: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarra
 
 
 def _batch(classifier: Classifier, pixels: np.ndarray, device: str) -> Predictions:
+    scores, features = outputs(classifier, pixels, device)
+    found = Predictions(scores.softmax(dim=1).cpu().numpy(), features.flatten(1).cpu().numpy())
+    if not (np.isfinite(found.probabilities).all() and np.isfinite(found.features).all()):
+        raise CheckpointError("The network's weights give values that are not finite.")
+    return found
+
+
+def outputs(classifier: Classifier, pixels: np.ndarray, device: str) -> "tuple[torch.Tensor, torch.Tensor]":
+    """Return the class scores, float32 (b, classes), and the named layer's output, float32 (b, …), of uint8 (b, h, w, 3).
+
+    Raises
+    ------
+    ConfigError : the network cannot read images of this size, or the layer gives no tensor.
+    """
     import torch
 
-    held: list[torch.Tensor] = []
-    layer = classifier.module.get_submodule(classifier.features)
-
-    def note(value: Any) -> None:
-        if not isinstance(value, torch.Tensor):
-            raise ConfigError(f"Layer {classifier.features!r} gives no tensor; choose another layer.")
-        held.append(value.detach().flatten(1).clone())  # a layer after it may work in place
-
-    if classifier.before:
-        hook = layer.register_forward_pre_hook(lambda module, given: note(given[0]))
-    else:
-        hook = layer.register_forward_hook(lambda module, given, output: note(output))
     mean, std = (
         torch.tensor(values, device=device).view(1, 3, 1, 1)
         for values in (classifier.config.mean, classifier.config.std)
     )
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), tapped(classifier.module, classifier.features, classifier.before) as held:
             x = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float().div(255)  # (b, 3, h, w)
             scores = classifier.module((x - mean) / std)
     except (RuntimeError, TypeError, ValueError) as error:
         raise ConfigError(
             f"The network cannot read images of {pixels.shape[1]}×{pixels.shape[2]}: {first_words(error)}"
         ) from error
-    finally:
-        hook.remove()
     if not isinstance(scores, torch.Tensor) or scores.ndim != 2 or not held:
         raise ConfigError("The network must give one row of class scores an image, and use the named layer.")
-    found = Predictions(scores.float().softmax(dim=1).cpu().numpy(), held[-1].float().cpu().numpy())
-    if not (np.isfinite(found.probabilities).all() and np.isfinite(found.features).all()):
-        raise CheckpointError("The network's weights give values that are not finite.")
-    return found
+    return scores.float(), held[-1].float()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,14 @@ class Skipped:
     reason: str
 
 
+@dataclass(frozen=True)
+class Originals:
+    """The pictures of which images were made: the source that holds them, and the key of what it holds."""
+
+    source: Any
+    key: str
+
+
 @dataclass(frozen=True, eq=False)
 class ImageSet:
     """Images of one size; made by `image_set`, which checks all this.
@@ -39,6 +48,7 @@ class ImageSet:
     fingerprint : hash of `x`.
     skipped : what could not be used; not among the n images.
     columns : further values per image by name, text or numbers (n,).
+    originals : pictures that may be larger, for what reads them in their own size; None where `x` is all there is.
     """
 
     x: np.ndarray
@@ -49,6 +59,7 @@ class ImageSet:
     fingerprint: str
     skipped: tuple[Skipped, ...] = ()
     columns: Mapping[str, np.ndarray] = field(default_factory=dict)
+    originals: Originals | None = None
 
     def __len__(self) -> int:
         return len(self.x)

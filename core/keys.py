@@ -7,15 +7,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from core.classified import ClassifierModel
-from core.config import ClusterConfig, Metric, ProjectionConfig, ReductionConfig, UMAPConfig, to_json
+from core.config import (
+    ClusterConfig,
+    FeaturesConfig,
+    Metric,
+    ModelConfig,
+    ProjectionConfig,
+    ReductionConfig,
+    UMAPConfig,
+    to_json,
+)
 from core.images import ImageSet, Source, signature
+from core.models import identity
 from core.plans import AnyModel, Plan, Staged, TrainSpec
 from core.store import key_of
 
 # Bump a number when its stage's algorithm changes: old entries are then never found again. UMAP has one of its own.
 VERSIONS = {
-    "images": 1, "model": 1, "training": 1, "latents": 1, "reduced": 1, "neighbours": 2, "projection": 2, "umap": 2,
-    "manifold": 1, "clustering": 1, "ensemble": 2,
+    "images": 1, "features": 1, "model": 1, "training": 1, "latents": 1, "reduced": 1, "neighbours": 2, "projection": 2,
+    "umap": 2, "manifold": 1, "clustering": 1, "ensemble": 2,
 }  # fmt: skip
 
 
@@ -31,11 +41,25 @@ def sample_key(found: ImageSet) -> str:
 
 def model_key(image_set: ImageSet, spec: TrainSpec, validation: ImageSet | None = None) -> str:
     """Key of a model trained on these images and validated on those."""
-    other = [] if validation is None else [validation.fingerprint]
+    read = _read(spec.autoencoder, image_set, *(() if validation is None else (validation,)))
     training = to_json(spec.training)
     if training["precision"] == "auto":
         del training["precision"]  # models of before there was this setting are found again
-    return key_of(VERSIONS["model"], image_set.fingerprint, to_json(spec.autoencoder), training, *other)
+    return key_of(VERSIONS["model"], read[0], identity(spec.autoencoder), training, *read[1:])
+
+
+def _read(config: ModelConfig, *sets: ImageSet) -> list[str]:
+    """Return what stands for all that a model reads of images: a pretrained network also reads the files that they came of."""
+    found = [images.fingerprint for images in sets]
+    if isinstance(config, FeaturesConfig):
+        found += [images.originals.key for images in sets if images.originals is not None]
+    return found
+
+
+def features_key(config: FeaturesConfig, images: ImageSet) -> str:
+    """Key of the features of these images, whatever decodes them."""
+    read = {name: value for name, value in identity(config).items() if name != "width"}
+    return key_of(VERSIONS["features"], read, _read(config, images))
 
 
 def training_key(image_set: ImageSet, spec: TrainSpec, validation: ImageSet | None = None) -> str:
@@ -48,7 +72,7 @@ def latents_key(model: AnyModel, images: Staged[ImageSet]) -> str:
     """Key of the latents of these images; a classifier reads the files themselves, which the images' key stands for."""
     if isinstance(model, ClassifierModel):
         return key_of(VERSIONS["latents"], model.fingerprint, images.value.fingerprint, images.key)
-    return key_of(VERSIONS["latents"], model.fingerprint, images.value.fingerprint)
+    return key_of(VERSIONS["latents"], model.fingerprint, *_read(model.autoencoder, images.value))
 
 
 def reduced_key(key: str, config: ReductionConfig) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core import scratch
-from core.config import ValueRange
+from core.config import FeaturesConfig, ValueRange
 from core.errors import CheckpointError, ConfigError
 from core.imageset import ImageSet
 from core.models import TrainedModel
@@ -56,8 +56,19 @@ def describe_device(device: str | None = None) -> str:
     return f"CPU, {threads} thread{'' if threads == 1 else 's'}"
 
 
-def encode(model: TrainedModel, images: ImageSet, callback: Callback = ignore, device: str | None = None) -> Latents:
+def encode(
+    model: TrainedModel,
+    images: ImageSet,
+    callback: Callback = ignore,
+    device: str | None = None,
+    *,
+    features: np.ndarray | None = None,
+) -> Latents:
     """Encode and decode every image.
+
+    Parameters
+    ----------
+    features : float32 (n, d) of the images, for a model that decodes those of a pretrained network: they are its latents.
 
     Raises
     ------
@@ -71,6 +82,10 @@ def encode(model: TrainedModel, images: ImageSet, callback: Callback = ignore, d
 
     if model.image_shape != images.image_shape:
         raise CheckpointError(f"The model reads images {model.image_shape}; these are {images.image_shape}.")
+    if isinstance(model.autoencoder, FeaturesConfig) != (features is not None):
+        raise CheckpointError(
+            "A model of pretrained features needs the features of the images, and no other has use for them."
+        )
     on = torch.device(pick_device(device))
     module = from_model(model, on)
     arrange(module)
@@ -84,7 +99,8 @@ def encode(model: TrainedModel, images: ImageSet, callback: Callback = ignore, d
 
     def work(start: int, size: int) -> None:
         part = slice(start, min(n, start + size))
-        z = module.encode(pixels.batch(part))
+        x = pixels.batch(part) if features is None else torch.from_numpy(np.array(features[part])).to(on)
+        z = module.encode(x)
         shown = module.decode(z)
         if not (z.isfinite().all() and shown.isfinite().all()):
             raise CheckpointError("The model's weights give latents that are not finite; train it anew.")
@@ -120,7 +136,7 @@ def decode(model: TrainedModel, latents: np.ndarray, device: str | None = None) 
     with torch.inference_mode():
         for start in range(0, len(latents), BATCH):
             part = slice(start, start + BATCH)
-            z = torch.from_numpy(np.ascontiguousarray(latents[part], np.float32)).to(on)
+            z = torch.from_numpy(np.array(latents[part], np.float32)).to(on)
             images[part] = to_images(module.decode(z), model.autoencoder.value_range)
     return images
 

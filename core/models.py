@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from core import layers
-from core.config import LayersConfig, ModelConfig, TrainingConfig, from_json, latent_shape, to_json
+from core.config import FeaturesConfig, LayersConfig, ModelConfig, TrainingConfig, from_json, latent_shape, to_json
 from core.errors import CheckpointError, ConfigError
 from core.imageset import MAX_SIDE, MIN_SIDE
 from core.readers.weights import check_weights
@@ -57,7 +57,7 @@ class TrainedModel:
         """Hash of architecture, image shape and weights: 32 hexadecimal digits."""
         names = sorted(self.weights)
         arrays = fingerprint(*(self.weights[name] for name in names))
-        return key_of(1, to_json(self.autoencoder), list(self.image_shape), names, arrays)
+        return key_of(1, identity(self.autoencoder), list(self.image_shape), names, arrays)
 
     @property
     def latent_shape(self) -> tuple[int, ...]:
@@ -73,6 +73,14 @@ class TrainedModel:
     def n_parameters(self) -> int:
         """Number of trained values; running statistics of normalisation are not counted."""
         return sum(array.size for name, array in self.weights.items() if not name.endswith(_BUFFERS))
+
+
+def identity(config: ModelConfig) -> dict[str, Any]:
+    """Return the settings that say what a model is: not where weights lie, nor how many images are read at once."""
+    values = to_json(config)
+    if isinstance(config, FeaturesConfig):
+        values["file"], values["network"]["batch_size"] = None, None
+    return values
 
 
 def to_entry(model: TrainedModel) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -3,9 +3,11 @@
 import ast
 import difflib
 import importlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,8 +18,13 @@ from core.latents import pick_device
 from core.readers.weights import read_state_dict
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
+# Networks of other packages, by a name of ours; their code is imported only when they are chosen.
+PACKAGED: Mapping[str, str] = MappingProxyType(
+    {"efficientnet-lite0": "efficientnet_lite_pytorch:EfficientNet.from_name('efficientnet-lite0')"}
+)
 NAMED = 5  # weights that an error names
 LISTED = 40  # layers that an error lists
 WITH_AUXILIARY = ("googlenet", "inception_v3")
@@ -39,7 +46,7 @@ def build(model: str, n_classes: int = 1000, allowed: Collection[str] | None = N
 
     Parameters
     ----------
-    model : the name of a torchvision classifier, or `package.module:name`, perhaps with plain arguments as in
+    model : the name of a torchvision classifier or in `PACKAGED`, or `package.module:name`, perhaps with plain arguments as in
         `package.module:Net.from_name("small")`.
     allowed : import paths that may be used; None allows all.
 
@@ -51,15 +58,29 @@ def build(model: str, n_classes: int = 1000, allowed: Collection[str] | None = N
         if allowed is not None and model not in allowed:
             raise ConfigError(f"{model!r} may not be imported here: whoever starts the dashboard must allow it.")
         return _imported(model).eval()
+    if model in PACKAGED:
+        return _imported(PACKAGED[model]).eval()
+    from torchvision import models
+
+    check_name(model)
+    options: dict[str, Any] = {"aux_logits": True, "init_weights": False} if model in WITH_AUXILIARY else {}
+    made: nn.Module = models.get_model(model, weights=None, num_classes=n_classes, **options)
+    return made.eval()
+
+
+def check_name(model: str) -> None:
+    """Check that torchvision has a classifier of this name.
+
+    Raises
+    ------
+    ConfigError : it has not; the sentence says what is near.
+    """
     from torchvision import models
 
     known = models.list_models(module=models)
     if model not in known:
         near = ", ".join(difflib.get_close_matches(model, known, 3, 0.0))
         raise ConfigError(f"There is no torchvision classifier {model!r}; near are {near}.")
-    options: dict[str, Any] = {"aux_logits": True, "init_weights": False} if model in WITH_AUXILIARY else {}
-    made: nn.Module = models.get_model(model, weights=None, num_classes=n_classes, **options)
-    return made.eval()
 
 
 def load(
@@ -74,7 +95,7 @@ def load(
     import torch
 
     state = read_state_dict(weights)
-    if ":" in config.model:
+    if ":" in config.model or config.model in PACKAGED:
         module = build(config.model, allowed=allowed)
     else:
         with torch.device("meta"):
@@ -85,11 +106,66 @@ def load(
     _check(module, state, weights.name, config.model)
     tensors = {name: torch.from_numpy(np.array(array)) for name, array in state.items()}
     module.load_state_dict(tensors, assign=True)
-    features = config.layer if config.layer is not None else _last_layer(module)
-    if config.layer is not None:
-        check_layer(module, config.layer)
+    features = _features(module, config)
     on = pick_device(device)
     return Classifier(module.to(on), config, _n_classes(module, config, on), features, config.layer is None)
+
+
+def n_features(config: ClassifierConfig) -> int:
+    """Return how many numbers the chosen layer gives an image, averaged over the picture, without computing anything.
+
+    Raises
+    ------
+    ConfigError : there is no such network or layer.
+    """
+    import torch
+
+    with torch.device("meta"), torch.inference_mode():
+        module = build(config.model)
+        with tapped(module, _features(module, config), config.layer is None) as held:
+            module(torch.empty(1, 3, config.crop, config.crop))
+    return int(averaged(held[-1]).shape[1])
+
+
+@contextmanager
+def tapped(module: "nn.Module", layer: str, before: bool) -> "Iterator[list[torch.Tensor]]":
+    """Note what a layer puts out while the block runs, or what it takes in (`before`).
+
+    Raises
+    ------
+    ConfigError : that is no tensor.
+    """
+    import torch
+
+    held: list[torch.Tensor] = []
+
+    def note(value: Any) -> None:
+        if not isinstance(value, torch.Tensor):
+            raise ConfigError(f"Layer {layer!r} gives no tensor; choose another layer.")
+        held.append(value.detach().clone())  # a layer after it may work in place
+
+    found = module.get_submodule(layer)
+    if before:
+        hook = found.register_forward_pre_hook(lambda module, given: note(given[0]))
+    else:
+        hook = found.register_forward_hook(lambda module, given, output: note(output))
+    try:
+        yield held
+    finally:
+        hook.remove()
+
+
+def averaged(features: "torch.Tensor") -> "torch.Tensor":
+    """Average features (b, c, h, w) over the picture, to (b, c); those without a place (b, d) stay as they are."""
+    return features.mean(dim=(2, 3)) if features.ndim == 4 else features.flatten(1)
+
+
+def _features(module: "nn.Module", config: ClassifierConfig) -> str:
+    """Name the layer that gives the features, or takes them in when none is named."""
+    if config.layer is None:
+        return _last_layer(module)
+    check_layer(module, config.layer)
+    return config.layer
 
 
 def layers(module: "nn.Module") -> tuple[str, ...]:

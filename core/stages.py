@@ -7,16 +7,25 @@ projection ← reduced + config; clustering ← what it clusters + config.
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from core import checkpoints, classified, models, roots, trainings
+from core import checkpoints, classified, features, models, roots, trainings
 from core.classified import ClassifierModel
 from core.clustering import Clustering, cluster
-from core.config import ClusterConfig, Metric, ProjectionConfig, ReductionConfig, UMAPConfig, to_json
+from core.config import (
+    ClusterConfig,
+    FeaturesConfig,
+    Metric,
+    ProjectionConfig,
+    ReductionConfig,
+    UMAPConfig,
+    to_json,
+)
 from core.entries import (
     LATENTS,
     clustering_arrays,
@@ -32,6 +41,7 @@ from core.entries import (
 )
 from core.errors import CheckpointError
 from core.images import SAMPLES, ArraySource, ImageSet, SampleSource, Source, assets_root, load, pixels
+from core.imageset import Originals
 from core.keys import (
     clustering_key,
     components_key,
@@ -62,6 +72,7 @@ from core.plans import (
 )
 from core.progress import Callback, ignore
 from core.projection import Components, Projection, Reduced, project, reduce, unfold
+from core.readers.pixels import has_files
 from core.store import Store
 
 WIDTHS = (90, 300)  # neighbours kept of each image: for perplexities up to 30 and 100, and all that look at fewer
@@ -75,7 +86,7 @@ def images(store: Store, source: Source, callback: Callback = ignore) -> Staged[
         return Staged(value, sample_key(value), True, time.perf_counter() - started)
     key = images_key(source)  # first: it says when the files may not be opened
     own = pixels(source) if isinstance(source, ArraySource) else None  # stay in their file
-    return staged_in(
+    staged = staged_in(
         store,
         "images",
         key,
@@ -85,6 +96,8 @@ def images(store: Store, source: Source, callback: Callback = ignore) -> Staged[
         images_info,
         callback,
     )
+    originals = Originals(source, key) if has_files(source) else None
+    return replace(staged, value=replace(staged.value, originals=originals))
 
 
 def model(
@@ -148,6 +161,8 @@ def latents(
     def make() -> Latents:
         if isinstance(chosen, ClassifierModel):
             return classified.encode(chosen, images.value, source, store, key, callback, device)
+        if isinstance(chosen.autoencoder, FeaturesConfig):
+            return features.encode(store, chosen, images.value, callback, device)
         return encode(chosen, images.value, callback, device)
 
     return staged_in(

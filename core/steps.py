@@ -86,21 +86,21 @@ def _gradient(run: Run, rows: np.ndarray, at_once: int) -> float:
     for start in range(0, len(rows), at_once):
         part = rows[start : start + at_once]
         share = len(part) / len(rows)
-        told, loss = _losses(run, run.learnt.batch(part), random)
+        told, loss = _losses(run, part, random)
         run.scaler.scale(loss * share).backward()
         total += float(told.detach()) * share if math.isfinite(float(loss.detach())) else math.nan
     return total
 
 
-def _losses(run: Run, x: torch.Tensor, random: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the loss of the reconstruction of images (b, c, h, w), and that which is learnt from."""
-    config, b = run.config, len(x)
+def _losses(run: Run, rows: np.ndarray, random: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the loss of the reconstruction of the images of these rows, and that which is learnt from."""
+    config, b, x = run.config, len(rows), run.learnt.batch(rows)  # (b, c, h, w)
     first = jittered(x, config.jitter, random)
     labels = run.labels if run.head is not None and run.labels is not None and len(run.labels.rows) else None
     contrast = config.contrast if b > 1 else 0.0
     if not contrast and labels is None:
         with run.amp:
-            made = run.forward(first)
+            made = run.forward(run.read(rows, first))
         told = run.loss(made.float(), first)
         return told, told
     shown = [first, jittered(x, config.jitter, random)]
@@ -167,8 +167,9 @@ def _validation_loss(run: Run) -> float:
     def summed(at_once: int) -> float:
         total = 0.0
         for start in range(0, len(run.held_out), at_once):
-            x = run.checked.batch(run.held_out[start : start + at_once])
-            total += float(run.loss(run.module(x), x)) * len(x)
+            part = run.held_out[start : start + at_once]
+            x = run.checked.batch(part)
+            total += float(run.loss(run.module(run.read(part, x, checked=True)), x)) * len(x)
             _report(run)  # also of use to stop it
         return total
 

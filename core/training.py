@@ -17,10 +17,10 @@ import torch
 from torch import nn
 
 from core import self_labels, steps
-from core.autoencoders import build
+from core.autoencoders import FeatureDecoder, build
 from core.config import ModelConfig, TrainingConfig, latent_shape
 from core.devices import algorithms, arrange, compiled_if_it_pays, halves, on_threads
-from core.errors import CheckpointError
+from core.errors import CheckpointError, ConfigError
 from core.imageset import ImageSet
 from core.latents import pick_device, to_images
 from core.models import TrainedModel
@@ -50,6 +50,7 @@ def train(
     device: str | None = None,
     *,
     validation: ImageSet | None = None,
+    features: tuple[np.ndarray, np.ndarray] | None = None,
     checkpoint: Callable[[TrainedModel], object] | None = None,
     checkpoint_every: int = 0,
     state: State | None = None,
@@ -68,6 +69,8 @@ def train(
     Parameters
     ----------
     validation : images that are not learnt from, in place of `training.validation_share` of `images`.
+    features : those that a pretrained network finds in `images` and in the images that are held out, float32 (n, d), for a
+        decoder of them.
     checkpoint : gets the model as it is after every `checkpoint_every` epochs but the last; 0 never.
     state : where to go on; one that does not fit is a warning, and the training begins anew.
     keep : gets the state now and then, when the training is stopped, and at its end.
@@ -81,7 +84,9 @@ def train(
         raise CheckpointError(
             f"Validation images are {validation.image_shape}, training images {images.image_shape}; bring them to one shape."
         )
-    run = _begun(images, autoencoder, training, torch.device(pick_device(device)), validation)
+    if features is not None and training.jitter:
+        raise ConfigError("jitter is for autoencoders, which read the images; a decoder of features goes without.")
+    run = _begun(images, autoencoder, training, torch.device(pick_device(device)), validation, features)
     position = _gone_on(run, state)
 
     def model(weights: dict[str, np.ndarray], stopped: bool = False) -> TrainedModel:
@@ -118,11 +123,15 @@ def _begun(
     training: TrainingConfig,
     on: torch.device,
     validation: ImageSet | None,
+    features: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Run:
     order = np.random.default_rng(training.seed).permutation(len(images))
     held = min(round(len(images) * training.validation_share), len(images) - 1) if validation is None else 0
     with _seeded(training.seed):
         module = build(autoencoder, images.image_shape)
+    rows = np.sort(order[held:])
+    if isinstance(module, FeatureDecoder) and features is not None:
+        module.standardise(features[0], rows)
     arrange(module.to(on))
     k, head = training.self_label_clusters, None
     if k:
@@ -130,10 +139,11 @@ def _begun(
         head = Head(math.prod(latent_shape(autoencoder, images.image_shape)), k, training.seed).to(on)
     learnt = [*module.parameters(), *(head.parameters() if head is not None else ())]
     return Run(
-        images, training, on, ignore, np.sort(order[held:]), validation or images,
+        images, training, on, ignore, rows, validation or images,
         np.sort(order[:held]) if validation is None else np.arange(len(validation)), module,
         _optimizer(learnt, training), _LOSSES[training.loss](),
-        torch.amp.GradScaler(on.type, enabled=halves(training.precision, on) == torch.float16), autoencoder.value_range, head,
+        torch.amp.GradScaler(on.type, enabled=halves(training.precision, on) == torch.float16), autoencoder.value_range,
+        head, features,
     )  # fmt: skip
 
 
@@ -233,7 +243,7 @@ def _report_epoch(run: Run) -> None:
     held = len(run.held_out) > 0
     images, pixels, pool = (run.validated, run.checked, run.held_out) if held else (run.images, run.learnt, run.rows)
     shown = pool[np.linspace(0, len(pool) - 1, min(PREVIEWED, len(pool))).astype(int)]  # spread over the classes
-    decoded = to_images(run.module(pixels.batch(shown)), run.value_range)
+    decoded = to_images(run.module(run.read(shown, pixels.batch(shown), checked=held)), run.value_range)
     last = run.history[-1]
     metrics = {"epoch": float(last.epoch), "train_loss": last.train_loss}
     if last.validation_loss is not None:

@@ -27,6 +27,7 @@ class Run:
     ----------
     rows : (n_train,) rows learnt from. held_out : (n_validation,) rows of `validated`.
     head : says which of its own labels an image has; None when it gives none.
+    features : what the module reads in place of `images` and of `validated`, float32 (n, d), row for row; None for images.
     complete : the weights after the last complete epoch.
     labels : what clusters it last found among its latents.
     batch, total, spent : batches done of the running epoch, its losses summed over their images, and its seconds so far.
@@ -45,6 +46,7 @@ class Run:
     scaler: torch.amp.GradScaler
     value_range: ValueRange
     head: Head | None = None
+    features: tuple[np.ndarray, np.ndarray] | None = None
     history: list[Epoch] = field(default_factory=list)
     complete: dict[str, np.ndarray] = field(default_factory=dict)
     labels: SelfLabels | None = None
@@ -65,6 +67,12 @@ class Run:
         """Estimate the time left from here on: what an earlier process did took its own time."""
         self._before = self.done
         self._seconds_left = stopwatch(self.config.epochs * self.batches - self._before)
+
+    def read(self, rows: np.ndarray, x: torch.Tensor, checked: bool = False) -> torch.Tensor:
+        """Return what the module reads of these rows, whose images are `x`: of `validated` when it is `checked`."""
+        if self.features is None:
+            return x
+        return torch.from_numpy(np.array(self.features[checked][rows])).to(self.device)  # (b, d)
 
     @property
     def batches(self) -> int:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core import models
-from core.config import TrainingConfig, from_json, to_json
+from core import features, models
+from core.config import FeaturesConfig, TrainingConfig, from_json, to_json
 from core.errors import ConfigError, DataError
 from core.images import ImageSet, source_from_json, source_to_json
 from core.keys import model_key, training_key
@@ -68,6 +68,11 @@ def _train(
     from core.training import train  # torch
 
     key, of = model_key(learnt, spec, validation), training_key(learnt, spec, validation)
+    found = None
+    if isinstance(spec.autoencoder, FeaturesConfig):
+        own = features.compute(store, spec.autoencoder, learnt, callback, device)
+        other = own if validation is None else features.compute(store, spec.autoencoder, validation, callback, device)
+        found = own, other
     state = _latest(store, of, spec.training.epochs)
     started = time.perf_counter() - (0.0 if state is None else state.spent)
 
@@ -80,7 +85,7 @@ def _train(
 
     told = {"of": of, "model": key, "images": learnt.fingerprint, "spec": _spec_to_json(spec)}
     value = train(
-        learnt, spec.autoencoder, spec.training, callback, device, validation=validation,
+        learnt, spec.autoencoder, spec.training, callback, device, validation=validation, features=found,
         checkpoint=keep, checkpoint_every=spec.checkpoint_every, state=state, keep=_keeper(store, told, spec.training.epochs),
     )  # fmt: skip
     place = keep(value)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from core import clustering, report, ways
-from core.config import AutoencoderConfig, clusters_of, to_json
+from core.config import AutoencoderConfig, FeaturesConfig, clusters_of, to_json
 from core.duplicates import DuplicateConfig
 from core.evidence import SuspectConfig
 from core.images import (
@@ -50,6 +50,12 @@ def title(job: Job) -> str:
         return f"Vote of {len(plan.others) + 1} runs" if plan.others else clustering.title_of(plan.cluster.method)
     if job.upto == "latents" and isinstance(plan.model, TrainedClassifier):
         return "Classifying"
+    if (
+        job.upto == "model"
+        and isinstance(plan.model, TrainSpec)
+        and isinstance(plan.model.autoencoder, FeaturesConfig)
+    ):
+        return "Pretrained features"
     return STAGES[job.upto]
 
 

@@ -47,7 +47,9 @@ def describe(model: TrainedModel) -> str:
 
 
 def _trained(found: ImageSet | None) -> None:
-    choices = [] if found is None else [c for c in offers.model_choices(found) if isinstance(c.ref, TrainSpec)]
+    choices = (
+        [] if found is None else [c for c in offers.model_choices(found) if c.made and isinstance(c.ref, TrainSpec)]
+    )
     if not choices or found is None:
         st.caption("None yet. Train one above; it is remembered until the store is cleared, and for good once kept.")
         return

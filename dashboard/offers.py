@@ -6,9 +6,10 @@ from typing import Any
 
 import streamlit as st
 
-from core import checkpoints, keys, stages
+from core import checkpoints, keys, pretrained, stages
 from core.architectures import DEFAULT, name_of
 from core.config import (
+    FeaturesConfig,
     ModelConfig,
     from_json,
 )
@@ -30,11 +31,12 @@ ALLOWED = "EMBEDDING_EXPLORER_CLASSIFIERS"
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """A model that fits the images, with a text for people, and its key when it lies in the store."""
+    """A model that fits the images, with a text for people, and its key when it lies in the store; `made` when it is there."""
 
     ref: ModelRef
     text: str
     key: str | None = None
+    made: bool = True
 
 
 def allowed_imports() -> tuple[str, ...]:
@@ -68,8 +70,8 @@ def check_allowed(ref: TrainedClassifier) -> None:
 
 
 def model_choices(found: ImageSet) -> list[ModelChoice]:
-    """List the models that read images of this shape: samples' own, kept ones, and those trained on these images."""
-    choices = []
+    """List the models that read images of this shape: samples' own, kept ones, trained ones, and pretrained features."""
+    choices: list[ModelChoice] = []
     for name in (*SAMPLES, *checkpoints.names(checkpoints.models_root())):
         try:
             known = _described(model_stamp(KeptModel(name)), KeptModel(name))
@@ -88,7 +90,37 @@ def model_choices(found: ImageSet) -> list[ModelChoice]:
         if info.get("images") != found.fingerprint and tuple(info.get("image_shape", ())) == found.image_shape:
             text = f"trained on {info.get('trained_on') or 'other images'}: {_told(_spec(item), item)}"
             choices.append(ModelChoice(StoredModel(str(item["key"])), text, str(item["key"])))
+    there = {choice.ref for choice in choices}
+    return choices + [choice for choice in _features() if choice.ref not in there]
+
+
+def _features() -> list[ModelChoice]:
+    """List the features of the pretrained networks that are on this computer; their decoder is yet to be trained."""
+    choices = []
+    for name in _pretrained_names():
+        try:
+            config = _pretrained(name)
+        except ExplorerError:
+            continue  # its weights cannot be read
+        choices.append(
+            ModelChoice(TrainSpec(config, pretrained.TRAINING), f"pretrained features: {name}", made=False)
+        )
     return choices
+
+
+@st.cache_data(ttl=60, show_spinner="Looking for pretrained networks…")
+def _pretrained_names() -> tuple[str, ...]:
+    return pretrained.available()
+
+
+@st.cache_data(ttl=600, max_entries=50, show_spinner="Looking at a pretrained network…")
+def _pretrained(name: str) -> FeaturesConfig:
+    return pretrained.choose(name)
+
+
+def how_to_install() -> str | None:
+    """Return the command that brings pretrained features, or None where there are any."""
+    return None if _pretrained_names() else next(iter(pretrained.PACKAGES.values())).install
 
 
 def _spec(item: Any) -> TrainSpec:

@@ -12,6 +12,8 @@ from pathlib import Path
 import made_up
 import numpy as np
 import pytest
+import torch
+from torchvision import models
 
 from core import checkpoints
 from core.__main__ import main
@@ -265,3 +267,26 @@ def test_ctrl_c_keeps_the_complete_epochs_and_ends_with_130(tmp_path, data):
     kept = checkpoints.load(tmp_path / "models" / "stopped")
     assert 1 <= len(kept.history) < 50_000
     assert f"Stopped after {len(kept.history)} of 50000 epochs." in said
+
+
+def test_features_of_a_pretrained_network_and_a_decoder_that_is_trained(tmp_path, data, capsys):
+    torch.manual_seed(0)
+    torch.save(models.squeezenet1_1(num_classes=3).state_dict(), tmp_path / "s.pth")
+    named = ["--features", "squeezenet1_1", "--features-weights", str(tmp_path / "s.pth")]
+    command = ["run", "--data", data, *named, "--width", "4", "--epochs", "1", *SHORT, "--no-pictures"]
+    assert main([*command, "--out", str(tmp_path / "out")]) == 0
+    assert np.load(tmp_path / "out" / "latents.npy").shape == (60, 512)
+    assert float(_rows(tmp_path / "out" / "table.csv")[0]["error"]) > 0
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text())["model"] == "features of squeezenet1_1"
+    kept = checkpoints.read_checkpoint(tmp_path / "out" / "model.safetensors")
+    assert (kept.autoencoder.network.model, kept.autoencoder.width) == ("squeezenet1_1", 4)
+    capsys.readouterr()
+    for flags, sentence in (
+        (["--features", "resnet81"], "near are resnet18"),
+        (["--features-weights", "x.pth"], "--features-weights needs --features"),
+        ([*named, "--architecture", "deep-bn"], "--architecture cannot be given with --features"),
+        ([*named, "--latent-size", "8"], "--latent-size is not a setting of this architecture"),
+        ([*named, "--model", "digits"], "is for training; it cannot be given with --model"),
+    ):
+        assert main(["run", "--data", data, *flags, "--out", str(tmp_path / "no")]) == 2
+        assert sentence in capsys.readouterr().err

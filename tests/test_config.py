@@ -9,6 +9,7 @@ from core.config import (
     AutoencoderConfig,
     ClassifierConfig,
     ClusterConfig,
+    FeaturesConfig,
     GaussianMixtureConfig,
     HDBSCANConfig,
     KernelPCAConfig,
@@ -36,6 +37,7 @@ EXAMPLES = [
     AutoencoderConfig(latent_size=1, width=4, value_range="symmetric"),
     LayersConfig("conv(4, 3,1,1)  RELU", "deconv(c,3,1,1)", latent_size=5),
     ClassifierConfig("resnet18", layer="layer1", crop=32, resize=40),
+    FeaturesConfig(ClassifierConfig("resnet18", crop=32), 512, "0f" * 16, file="/r.pt", width=16),
     TrainingConfig(loss="huber", optimizer="sgd", learning_rate=0.5, epochs=1, validation_share=0.5, seed=7),
     PCAConfig(n_components=3),
     KernelPCAConfig(kernel="poly", gamma=0.25, degree=2),
@@ -112,6 +114,21 @@ REFUSED = [
     (HDBSCANConfig, {"cluster_selection_method": "all"}, "cluster_selection_method 'all' must be one of eom, leaf."),
     (SpectralConfig, {"graph_neighbors": 1001}, "graph_neighbors 1001 must be between 2 and 1000."),
     (SpectralConfig, {"n_clusters": 0}, "n_clusters 0 must be at least 1."),
+    (
+        FeaturesConfig,
+        {"network": ClassifierConfig("os:system('x')"), "n_features": 8, "weights": "0" * 32},
+        "Pretrained features need the settings of a named network.",
+    ),
+    (
+        FeaturesConfig,
+        {"network": ClassifierConfig(), "n_features": 8, "weights": "0"},
+        "weights '0' must be a checksum of 32 hexadecimal digits.",
+    ),
+    (
+        FeaturesConfig,
+        {"network": ClassifierConfig(), "n_features": 0, "weights": "0" * 32},
+        "n_features 0 must be between 1 and 65536.",
+    ),
     (ReductionConfig, {"standardize": 1}, "standardize 1 must be true or false."),
     (ClusterConfig, {"method": TSNEConfig()}, "TSNEConfig is not a clustering."),
     (ReductionConfig, {"method": TSNEConfig()}, "TSNEConfig cannot be the first reduction."),
@@ -123,7 +140,7 @@ def test_every_config_class_has_an_example():
     assert {type(example) for example in EXAMPLES} == set(plain.CLASSES)
 
 
-@pytest.mark.parametrize("cls", sorted(set(plain.CLASSES) - {LayersConfig}, key=str))
+@pytest.mark.parametrize("cls", sorted(set(plain.CLASSES) - {LayersConfig, FeaturesConfig}, key=str))
 def test_defaults_pass_their_own_checks_and_survive_json(cls):
     assert from_json(json.loads(json.dumps(to_json(cls())))) == cls()
 

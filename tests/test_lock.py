@@ -17,6 +17,11 @@ def project():
     return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 
+def needed():
+    """What the lock is made of: the dependencies, and the networks that an extra brings."""
+    return [*project()["dependencies"], *project()["optional-dependencies"]["pretrained"]]
+
+
 @pytest.fixture(scope="module")
 def locked():
     """Each line of the lock file, with how many hashes it has; comments left out."""
@@ -36,18 +41,17 @@ def here(locked):
 
 
 def test_every_dependency_has_a_lower_and_an_upper_bound():
-    for text in project()["dependencies"]:
+    for text in needed():
         kinds = {part.operator for part in Requirement(text).specifier}
         assert kinds == {">=", "<"}, text
 
 
 def test_every_dependency_is_locked_within_its_bounds_on_every_system(locked):
-    for text in project()["dependencies"]:
-        needed = Requirement(text)
-        found = [item for item in locked if canonicalize_name(item.name) == canonicalize_name(needed.name)]
-        assert found, f"{needed.name} is not in requirements.lock: make it anew as its first lines say"
+    for asked in map(Requirement, needed()):
+        found = [item for item in locked if canonicalize_name(item.name) == canonicalize_name(asked.name)]
+        assert found, f"{asked.name} is not in requirements.lock: make it anew as its first lines say"
         for item in found:
-            assert needed.specifier.contains(next(iter(item.specifier)).version), f"{item} is not {needed.specifier}"
+            assert asked.specifier.contains(next(iter(item.specifier)).version), f"{item} is not {asked.specifier}"
 
 
 def test_every_line_is_one_version_with_hashes_and_no_address(locked):
@@ -70,12 +74,12 @@ def test_what_locked_packages_need_is_locked_as_well(locked):
         if found.version.partition("+")[0] != version:
             continue
         looked_at += 1
-        for needed in map(Requirement, found.requires or ()):
+        for wanted in map(Requirement, found.requires or ()):
             asked = ["", *extras.get(name, ())]
-            if needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in asked):
-                there = versions.get(canonicalize_name(needed.name))
-                assert there is not None and needed.specifier.contains(there, prereleases=True), (
-                    f"{name} needs {needed}"
+            if wanted.marker is None or any(wanted.marker.evaluate({"extra": extra}) for extra in asked):
+                there = versions.get(canonicalize_name(wanted.name))
+                assert there is not None and wanted.specifier.contains(there, prereleases=True), (
+                    f"{name} needs {wanted}"
                 )
     if not looked_at:
         pytest.skip("nothing is installed here in the version that is locked")

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from core import checkpoints, recipes
+from core import checkpoints, pretrained, recipes
 from core.architectures import architecture
 from core.cli.parser import (
     CLUSTERINGS,
@@ -28,6 +28,7 @@ from core.config import (
     AutoencoderConfig,
     ClassifierConfig,
     ClusterConfig,
+    FeaturesConfig,
     LayersConfig,
     ModelConfig,
     ProjectionConfig,
@@ -84,6 +85,10 @@ def source(args: argparse.Namespace) -> Source:
 def train_spec(args: argparse.Namespace, base: TrainSpec | None = None) -> TrainSpec:
     """Return the model and training that the flags ask for, the rest as in `base`."""
     base = base or TrainSpec()
+    if args.features is not None:
+        base = replace(base, autoencoder=_features(args), training=pretrained.TRAINING)
+    elif args.features_weights is not None:
+        raise ConfigError("--features-weights needs --features, the name of the network.")
     spec = replace(base, autoencoder=_autoencoder(args, base.autoencoder), training=_made(base.training, args))
     if args.train_data is not None:
         spec = replace(spec, data=parse_source(args.train_data, None, args.size, args.limit))
@@ -136,6 +141,12 @@ def _absolute(path: str) -> str:
     return str(Path(path).expanduser().absolute())
 
 
+def _features(args: argparse.Namespace) -> FeaturesConfig:
+    for name in _given(args, ("architecture", "encoder", "decoder")):
+        raise ConfigError(f"{flag_of(name)} cannot be given with --features, which bring a decoder of their own.")
+    return pretrained.choose(args.features, args.features_weights or "")
+
+
 def _autoencoder(args: argparse.Namespace, base: ModelConfig) -> ModelConfig:
     if args.architecture is not None:
         base = architecture(args.architecture)
@@ -146,7 +157,7 @@ def _autoencoder(args: argparse.Namespace, base: ModelConfig) -> ModelConfig:
     own = {field.name for field in dataclasses.fields(base)}
     for name in _given(args, _names((AutoencoderConfig, LayersConfig)) - own):
         raise ConfigError(f"{flag_of(name)} is not a setting of this architecture.")
-    made: ModelConfig = _made(base, args, without=("encoder", "decoder"))
+    made: ModelConfig = _made(base, args, without=("encoder", "decoder", "weights"))  # of a classifier, as a flag
     return made
 
 

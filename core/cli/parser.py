@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from core import bench, roots
+from core import bench, pretrained, roots
 from core.architectures import ARCHITECTURES, DEFAULT
 from core.bench import million
 from core.config import (
@@ -59,7 +59,7 @@ MANIFOLDS = {
     "sample": (int, "images it is fitted on; the others are placed"),
 }
 TRAINING = (AutoencoderConfig, TrainingConfig)
-LAYERS = ("architecture", "encoder", "decoder")
+LAYERS = ("architecture", "encoder", "decoder", "features", "features_weights")
 
 
 def build() -> argparse.ArgumentParser:
@@ -163,6 +163,13 @@ def _training(group: Any) -> None:
     group.add_argument("--encoder", metavar="LAYERS", help="own layers, such as 'conv(16,3,2,1) relu conv(8,3,2,1)'")
     group.add_argument(
         "--decoder", metavar="LAYERS", help="the layers back, such as 'deconv(16,2,2,0) relu deconv(c,2,2,0)'"
+    )
+    group.add_argument(
+        "--features", metavar="NAME",
+        help=f"what a pretrained network sees, and a decoder to train: {', '.join(pretrained.PACKAGES)} or torchvision's name",
+    )  # fmt: skip
+    group.add_argument(
+        "--features-weights", metavar="FILE", help="its weights (where its package or torchvision keeps them)"
     )
     _settings(group, TRAINING)
     group.add_argument("--train-data", metavar="SRC", help="learn from these images instead of --data")

@@ -39,6 +39,7 @@ from core.config.maps import (
 from core.config.networks import (
     AutoencoderConfig,
     ClassifierConfig,
+    FeaturesConfig,
     LayersConfig,
     Loss,
     ModelConfig,
@@ -60,6 +61,7 @@ __all__ = [
     "ClusterMethod",
     "ClusterOn",
     "Covariance",
+    "FeaturesConfig",
     "GaussianMixtureConfig",
     "HDBSCANConfig",
     "Init",

@@ -1,5 +1,6 @@
-"""Settings of the networks: the autoencoders, their training, and trained classifiers."""
+"""Settings of the networks: the autoencoders, their training, trained classifiers, and pretrained features."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -51,21 +52,6 @@ class LayersConfig:
         if self.latent_size is not None:
             whole("latent_size", self.latent_size, 1, 4096)
         one_of("value_range", self.value_range, ValueRange)
-
-
-ModelConfig = AutoencoderConfig | LayersConfig
-
-
-def latent_shape(config: ModelConfig, image_shape: tuple[int, int, int]) -> tuple[int, ...]:
-    """Return the shape of one image's latents: (latent_size,), or the encoder's own (c, h, w).
-
-    Raises
-    ------
-    ConfigError : the layers do not fit images (h, w, c).
-    """
-    if config.latent_size is not None:
-        return (config.latent_size,)
-    return layers.latent_shape(layers.parse(config.encoder), image_shape)
 
 
 @dataclass(frozen=True)
@@ -169,3 +155,59 @@ class ClassifierConfig:
                 raise ConfigError(f"{name} needs 3 numbers, one a channel; it has {len(values)}.")
             for value in values:
                 between(name, value, 0, 1) if name == "mean" else positive(name, value)
+
+
+@dataclass(frozen=True)
+class FeaturesConfig:
+    """Features of a pretrained network as latents, with a decoder that is trained to turn them back into images.
+
+    Parameters
+    ----------
+    network : what reads the images; a named one, whose code is known. The layer's output is averaged over the picture.
+    n_features : numbers that this layer gives an image.
+    weights : checksum of the network's weights, 32 hexadecimal digits.
+    file : where they lie; "" where those of this network usually do.
+    width : channels of the decoder's last layers, as of the default autoencoder.
+    """
+
+    network: ClassifierConfig
+    n_features: int
+    weights: str
+    file: str = ""
+    width: int = 16
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.network, ClassifierConfig) or ":" in self.network.model:
+            raise ConfigError("Pretrained features need the settings of a named network.")
+        whole("n_features", self.n_features, 1, 65536)
+        if not isinstance(self.weights, str) or not re.fullmatch("[0-9a-f]{32}", self.weights):
+            raise ConfigError(f"weights {self.weights!r:.80} must be a checksum of 32 hexadecimal digits.")
+        if not isinstance(self.file, str) or len(self.file) > 4096:
+            raise ConfigError(f"file {self.file!r:.80} must be the path of a file.")
+        whole("width", self.width, 4, 256)
+
+    @property
+    def latent_size(self) -> int:
+        """Numbers an image, as of the other models."""
+        return self.n_features
+
+    @property
+    def value_range(self) -> ValueRange:
+        """Range of the pixels that the decoder gives."""
+        return "unit"
+
+
+ModelConfig = AutoencoderConfig | LayersConfig | FeaturesConfig
+
+
+def latent_shape(config: ModelConfig, image_shape: tuple[int, int, int]) -> tuple[int, ...]:
+    """Return the shape of one image's latents: (latent_size,), or the encoder's own (c, h, w).
+
+    Raises
+    ------
+    ConfigError : the layers do not fit images (h, w, c).
+    """
+    if isinstance(config, LayersConfig) and config.latent_size is None:
+        return layers.latent_shape(layers.parse(config.encoder), image_shape)
+    assert config.latent_size is not None
+    return (config.latent_size,)

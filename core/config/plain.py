@@ -14,7 +14,7 @@ from core.config.clusters import (
     SpectralConfig,
 )
 from core.config.maps import KernelPCAConfig, PCAConfig, ReductionConfig, TruncatedSVDConfig, TSNEConfig, UMAPConfig
-from core.config.networks import AutoencoderConfig, ClassifierConfig, LayersConfig, TrainingConfig
+from core.config.networks import AutoencoderConfig, ClassifierConfig, FeaturesConfig, LayersConfig, TrainingConfig
 from core.errors import ConfigError
 
 CLASSES: tuple[type, ...] = (
@@ -35,6 +35,7 @@ CLASSES: tuple[type, ...] = (
     ReductionConfig,
     ClusterConfig,
     ClassifierConfig,
+    FeaturesConfig,
 )
 
 

@@ -1,5 +1,6 @@
 """Read and check a model's weights; nothing is unpickled, and torch is loaded only for a PyTorch file."""
 
+import hashlib
 import struct
 import zipfile
 from collections.abc import Mapping
@@ -82,6 +83,21 @@ def read_state_dict(path: Path) -> dict[str, np.ndarray]:
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise CheckpointError(f"{path.name}: the weight {name!r} holds values that are not finite.")
     return state
+
+
+def checksum(path: Path) -> str:
+    """Return the checksum of a file of weights, 32 hexadecimal digits.
+
+    Raises
+    ------
+    CheckpointError : it cannot be read.
+    """
+    try:
+        with open_file(path) as file:
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise CheckpointError(f"The weights {path} cannot be read: {why}.") from error
 
 
 def _unpacked(path: Path) -> Any:

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
-from core import neighbours
+from core import features, neighbours
+from core.config import FeaturesConfig
 from core.errors import DataError
 from core.images import ImageSet, image_set, read_picture_bytes
 from core.models import TrainedModel
@@ -87,7 +88,7 @@ def _uploaded(shown: Results) -> np.ndarray | None:
         x = read_picture_bytes(file.getvalue(), images.image_shape)
     except DataError as error:
         raise DataError(f"The picture {file.name!r} cannot be read: {error}.") from error
-    latents, made = _encoded(model.fingerprint, x.tobytes(), model, x)
+    latents, made = _encoded(model.fingerprint, file.getvalue(), images.originals is None, model, x, images)
     at = transform(some(shown.latents).value.latents, some(shown.projection).value.coordinates, latents[None])[0]
     left, middle, text = st.columns([1, 1, 6], vertical_alignment="center")
     left.html(f'<img class="ee-large" alt="uploaded" src="{components.data_uri([x])}">')
@@ -105,10 +106,15 @@ def _uploaded(shown: Results) -> np.ndarray | None:
 
 
 @st.cache_data(max_entries=20, show_spinner="Encoding the picture…")
-def _encoded(model_key: str, content: bytes, _model: TrainedModel, _x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _encoded(
+    model_key: str, content: bytes, small: bool, _model: TrainedModel, _x: np.ndarray, _like: ImageSet
+) -> tuple[np.ndarray, np.ndarray]:
     from core.latents import encode  # torch
 
     pair: ImageSet = image_set(np.stack([_x, _x]))
-    found = encode(replace(_model), pair)
+    seen = None
+    if isinstance(_model.autoencoder, FeaturesConfig):
+        seen = np.stack([features.of_picture(_model.autoencoder, content, _x, _like)] * 2)
+    found = encode(replace(_model), pair, features=seen)
     assert found.reconstructions is not None
     return found.latents[0], found.reconstructions[0]

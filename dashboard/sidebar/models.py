@@ -22,8 +22,10 @@ def model(found: ImageSet, recipe: ChosenRecipe | None) -> ModelRef | None:
     if not choices:
         st.caption(f"No model reads {shape_text(found.image_shape)} images yet.")
         return None
-    refs = [choice.ref for choice in choices]
-    texts = {choice.ref: choice.text for choice in choices}
+    refs: list[ModelRef | None] = [choice.ref for choice in choices]
+    texts: dict[ModelRef | None, str] = {choice.ref: choice.text for choice in choices} | {None: "none yet"}
+    if not any(choice.made for choice in choices):
+        refs.insert(0, None)  # what takes minutes is begun when it is chosen
     own = next((ref for ref in refs if getattr(ref, "name", None) == found.name), refs[0])
     suffix = ""
     if recipe is not None and recipe.ref is not None:
@@ -33,5 +35,6 @@ def model(found: ImageSet, recipe: ChosenRecipe | None) -> ModelRef | None:
         refs,
         format_func=lambda ref: texts.get(ref, str(ref)),
         key=state.setting(f"model.{found.fingerprint[:8]}{suffix}", own, refs),
-        help="What turns each image into latents, a short row of numbers, and back. Train others on the Train page.",
+        help="What turns each image into latents, a short row of numbers, and back. Train others on the Train page. Pretrained "
+        "features are what a network sees that learnt from millions of photographs; a decoder learns to turn them back.",
     )

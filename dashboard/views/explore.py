@@ -5,6 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from core import figures, report
+from core.config import FeaturesConfig
 from core.images import ImageSet
 from core.plans import Plan, TrainSpec
 from dashboard import (
@@ -65,7 +66,7 @@ def show() -> None:
 
 
 def _learn(plan: Plan) -> None:
-    """Train the model of a recipe; one that was chosen before with other settings stops."""
+    """Train the model of a recipe, or the decoder of features; one that was chosen before with other settings stops."""
     if not isinstance(plan.model, TrainSpec):
         st.warning("This model is no longer in the store. Choose another one, or train it again on the Train page.")
         return
@@ -75,9 +76,12 @@ def _learn(plan: Plan) -> None:
     earlier = state.training_of_recipe(job.id)
     if earlier is not None and earlier != job.id:
         server.jobs().cancel(earlier)
-    st.markdown(
-        "The model of this recipe is trained first; then its map appears here. Stopping keeps complete epochs."
-    )
+    what = "The model of this recipe is trained first"
+    if isinstance(plan.model.autoencoder, FeaturesConfig):
+        what = (
+            "The pretrained network reads each image once, and a decoder learns to turn its features back into images"
+        )
+    st.markdown(f"{what}; then the map appears here. Stopping keeps complete epochs.")
     if not job.active:
         components.job_ended(job, "Go on" if job.state == "cancelled" else "Try again")
     door.part(learning.watch, components.POLL_SECONDS if job.active else None)(job.id, job.active)
@@ -103,6 +107,12 @@ def _no_model(found: ImageSet) -> None:
     page = state.page("train")
     if page is not None:
         st.page_link(page, label="Train a model on these images")
+    command = offers.how_to_install()
+    st.caption(
+        "Or choose pretrained features as the model in the sidebar."
+        if command is None
+        else f"Or let a network see them that learnt from photographs: `{command}`, and choose it as the model in the sidebar."
+    )
     with st.expander(f"{len(found):,} images", expanded=True):
         components.gallery([components.Picture([found.x[i]], [found.ids[i]]) for i in range(min(24, len(found)))])
 

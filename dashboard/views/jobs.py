@@ -3,6 +3,7 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core.config import FeaturesConfig
 from core.jobs import Job
 from core.plans import TrainedClassifier, TrainSpec
 from dashboard import components, door, job_words, server, state
@@ -113,8 +114,9 @@ def _log(job: Job) -> None:
 
 def _page(job: Job) -> str:
     """Name the page that shows what a job makes."""
-    if job.upto == "model" and isinstance(job.plan.model, TrainSpec):
-        return "train"
+    ref = job.plan.model
+    if job.upto == "model" and isinstance(ref, TrainSpec):
+        return "explore" if isinstance(ref.autoencoder, FeaturesConfig) else "train"
     return "classify" if job.upto == "latents" and isinstance(job.plan.model, TrainedClassifier) else "explore"
 
 

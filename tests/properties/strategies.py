@@ -10,6 +10,7 @@ from core.config import (
     AutoencoderConfig,
     ClassifierConfig,
     ClusterConfig,
+    FeaturesConfig,
     GaussianMixtureConfig,
     HDBSCANConfig,
     KernelPCAConfig,
@@ -165,7 +166,17 @@ METHODS = st.one_of(
     built(SpectralConfig),
 )
 PROJECTIONS = st.one_of(*map(built, (PCAConfig, KernelPCAConfig, TSNEConfig, UMAPConfig)))
+NAMED = st.text("abcdefghij-_0123456789", min_size=1, max_size=30)  # networks by name
 SETTINGS |= {
+    FeaturesConfig: {
+        "network": st.builds(
+            ClassifierConfig, **SETTINGS[ClassifierConfig] | {"model": NAMED, "batch_size": st.just(32)}
+        ),
+        "n_features": whole(1, 65536),
+        "weights": st.text("0123456789abcdef", min_size=32, max_size=32),
+        "file": st.text(max_size=20),
+        "width": whole(4, 256),
+    },
     ReductionConfig: {
         "standardize": st.booleans(),
         "method": or_none(st.one_of(*map(built, (PCAConfig, KernelPCAConfig, TruncatedSVDConfig)))),
@@ -210,7 +221,7 @@ SOURCES = st.one_of(
 MODELS = st.one_of(
     st.builds(
         TrainSpec,
-        built(AutoencoderConfig) | built(LayersConfig),
+        built(AutoencoderConfig) | built(LayersConfig) | built(FeaturesConfig),
         built(TrainingConfig),
         or_none(SOURCES),
         or_none(SOURCES),

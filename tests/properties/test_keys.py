@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core import analyses, classified, keys, recipes, runs
-from core.config import ClassifierConfig, ClusterConfig, from_json, plain, to_json
+from core.config import ClassifierConfig, ClusterConfig, FeaturesConfig, LayersConfig, from_json, plain, to_json
 from core.config.checks import LATER
 from core.images import image_set, source_from_json, source_to_json
 from core.models import TrainedModel
@@ -25,9 +25,10 @@ from tests.properties.strategies import PLANS, RECIPES, SETTINGS, SOURCES, built
 ROOT = Path(__file__).parents[2]
 IMAGES = image_set(np.arange(2 * 64, dtype=np.uint8).reshape(2, 8, 8))
 ABOVE = "0" * 32  # key of the stage before
+WITHOUT_DEFAULTS = (LayersConfig, FeaturesConfig)
 CLASSES = sorted(SETTINGS, key=lambda cls: cls.__name__)
 # Settings that say how a result is made and not what it is, or that another part of the key stands for.
-NOT_IN_KEY = {(ClassifierConfig, "batch_size"), (ClusterConfig, "on")}
+NOT_IN_KEY = {(ClassifierConfig, "batch_size"), (ClusterConfig, "on"), (FeaturesConfig, "file")}
 
 
 def key_with(config, weights):
@@ -41,7 +42,7 @@ def key_with(config, weights):
         return keys.reduced_key(ABOVE, config)
     if name == "TrainingConfig":
         return keys.model_key(IMAGES, TrainSpec(training=config))
-    if name in ("AutoencoderConfig", "LayersConfig"):
+    if name in ("AutoencoderConfig", "LayersConfig", "FeaturesConfig"):
         return keys.model_key(IMAGES, TrainSpec(config))
     if type(config) in analyses.ANALYSES:
         return key_of(1, ABOVE, to_json(config))
@@ -106,7 +107,7 @@ def test_a_config_comes_back_from_json_whatever_its_order(cls, data):
 
 
 @pytest.mark.parametrize(
-    "cls", [cls for cls in plain.CLASSES if cls.__name__ != "LayersConfig"], ids=lambda cls: cls.__name__
+    "cls", [cls for cls in plain.CLASSES if cls not in WITHOUT_DEFAULTS], ids=lambda cls: cls.__name__
 )
 def test_a_setting_that_came_later_leaves_the_key_as_it_was_while_it_is_at_its_default(cls):
     field = ("came_later", int | None, dataclasses.field(default=None, metadata=LATER))
@@ -177,7 +178,7 @@ def test_another_process_with_another_hash_seed_and_other_threads_has_the_same_k
 
 def of_defaults():
     """Return keys of each stage at its defaults, and of all recipes."""
-    configs = [cls() for cls in plain.CLASSES if cls.__name__ not in ("LayersConfig", "ClassifierConfig")]
+    configs = [cls() for cls in plain.CLASSES if cls not in (*WITHOUT_DEFAULTS, ClassifierConfig)]
     return [key_with(config, None) for config in configs] + [
         key_of(1, recipes.to_json(recipe)) for recipe in recipes.RECIPES.values()
     ]
