@@ -84,7 +84,7 @@ def _autoencoder(found: ImageSet) -> ModelConfig:
 
 
 def _training_settings(share: bool) -> TrainingConfig:
-    return TrainingConfig(
+    chosen = TrainingConfig(
         epochs=st.number_input(
             "epochs", 1, 10_000, key=state.setting("train.epochs", 20),
             help="How often it sees every image. After a training, more epochs go on from where it ended.",
@@ -106,7 +106,6 @@ def _training_settings(share: bool) -> TrainingConfig:
             "decay", (1.0, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5), format_func="{:g}".format, key=state.setting("train.decay", 1.0),
             help="Factor of the learning rate from one epoch to the next: smaller steps towards the end settle better.",
         ),
-        **_alike(),
         batch_size=st.select_slider(
             "batch_size", (16, 32, 64, 100, 128, 256, 512, 1024), key=state.setting("train.batch_size", 128)
         ),
@@ -122,29 +121,32 @@ def _training_settings(share: bool) -> TrainingConfig:
             "quicker. Automatic is mixed on a GPU and full on a CPU.",
         ),
     )  # fmt: skip
+    jitter, contrast, temperature = _alike()
+    return replace(chosen, jitter=jitter, contrast=contrast, temperature=temperature)
 
 
-def _alike() -> dict[str, float]:
-    """Choose how much a model learns that turned and moved pictures show the same; return fields of `TrainingConfig`."""
+def _alike() -> tuple[float, float, float]:
+    """Choose jitter, contrast and temperature: how much a model learns that turned and moved pictures show the same."""
+    temperature = TrainingConfig().temperature
     jitter = st.slider(
         "jitter", 0.0, 2.0, step=0.25, key=state.setting("train.jitter", 0.0),
         help="Each image is learnt from turned, moved and scaled a little, anew each time; 1 is up to 12°, 9 % of a side and "
         "12 %. For images in which that changes nothing that matters.",
     )  # fmt: skip
     if not jitter:
-        return {}
+        return 0.0, 0.0, temperature
     contrast = st.select_slider(
         "contrast", (0.0, 0.005, 0.01, 0.02, 0.05, 0.1), format_func="{:g}".format, key=state.setting("train.contrast", 0.0),
         help="Weight of a second loss, which draws the latents of two such pictures of one image together and those of "
         "others apart: clusters follow what is shown more than where it lies.",
     )  # fmt: skip
     if not contrast:
-        return {"jitter": jitter}
+        return jitter, 0.0, temperature
     temperature = st.select_slider(
         "temperature", (0.05, 0.1, 0.2, 0.3, 0.5, 1.0), format_func="{:g}".format, key=state.setting("train.temperature", 0.2),
         help="Of the contrast: the lower, the more it looks at the nearest of the other images.",
     )  # fmt: skip
-    return {"jitter": jitter, "contrast": contrast, "temperature": temperature}
+    return jitter, contrast, temperature
 
 
 def _layers(config: ModelConfig, found: ImageSet) -> None:
