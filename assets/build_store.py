@@ -1,7 +1,8 @@
 """Compute what ships with the samples, so that the first page opens at once: `python assets/build_store.py`.
 
-Makes each sample's default map in 2-D and 3-D and its clusters by the ordinary pipeline, and packs the entries into
-`store/`. The emoji's latents are left out (their pictures would be over 2 MB); the dashboard makes them in seconds.
+Makes each sample's default map in 2-D and 3-D and its clusters, by the way that the dashboard begins with and by KMeans of the
+latents, by the ordinary pipeline, and packs the entries into `store/`. The emoji's latents are left out (their pictures would
+be over 2 MB), and the neighbours; the dashboard makes them in seconds.
 """
 
 import shutil
@@ -11,14 +12,14 @@ from tempfile import TemporaryDirectory
 
 from build_samples import pack
 
-from core import checksums, pipeline, stages
+from core import checksums, pipeline, stages, ways
 from core.config import ClusterConfig, KMeansConfig, TSNEConfig
 from core.images import SAMPLES, SampleSource
 from core.plans import KeptModel, Plan
 from core.store import Store
 
 HERE = Path(__file__).parent
-LEFT_OUT = ("emoji", "latents")
+LEFT_OUT = (("emoji", "latents"), ("digits", "neighbours"), ("emoji", "neighbours"))
 
 
 def main() -> None:
@@ -28,14 +29,13 @@ def main() -> None:
         for name in SAMPLES:
             store = Store(Path(folder) / name)
             source = SampleSource(name)
-            k = len(stages.images(store, source).value.classes)
-            for dimensions in (2, 3):
-                plan = Plan(
-                    source, KeptModel(name), projection=TSNEConfig(dimensions), cluster=ClusterConfig(KMeansConfig(k))
-                )
-                pipeline.run(store, plan)
+            images = stages.images(store, source).value
+            n, k = len(images), len(images.classes)
+            usual = ways.cluster_of(ways.usual(n), n, k)
+            for dimensions, cluster in ((2, usual), (3, ClusterConfig(KMeansConfig(k)))):
+                pipeline.run(store, Plan(source, KeptModel(name), projection=TSNEConfig(dimensions), cluster=cluster))
             for sidecar in store.entries():
-                if (name, sidecar["stage"]) != LEFT_OUT:
+                if (name, sidecar["stage"]) not in LEFT_OUT:
                     ship(store, sidecar["stage"], sidecar["key"])
 
 

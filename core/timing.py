@@ -83,7 +83,10 @@ def _clustering(config: ClusterConfig, n: int, d: int) -> float:
     dims = min(d, 3) if config.on == "projection" else d
     if isinstance(method, GaussianMixtureConfig):
         one = dims**2 * 7e-10 if method.covariance in ("full", "tied") else dims * 2e-9
-        return 0.1 + method.n_init * 30 * n * method.n_clusters * one
+        looked = 30 * method.n_init * n
+        if method.start_sample is not None:
+            looked = 10 * method.n_init * min(n, method.start_sample) + 30 * n
+        return 0.1 + looked * method.n_clusters * one
     if isinstance(method, HDBSCANConfig):
         return 0.05 + 2e-9 * n * n * dims
     if isinstance(method, SpectralConfig):

@@ -97,7 +97,7 @@ KNOWN: Mapping[str, Check] = {
     "kmeans.sample": _flag,
     "cluster.method": _one_of(*methods.METHODS), "cluster.seed": _SEED,
     "mixture.covariance": _one_of(*methods.COVARIANCES), "mixture.n_init": _whole(1, 20),
-    "mixture.reg_covar": _one_of(*methods.REGULARISED),
+    "mixture.sample": _flag, "mixture.reg_covar": _one_of(*methods.REGULARISED),
     "agglomerative.linkage": _one_of(*methods.LINKAGES), "agglomerative.graph": _flag,
     "agglomerative.graph_neighbors": _whole(2, methods.MOST_NEIGHBORS),
     "spectral.graph_neighbors": _whole(2, methods.MOST_NEIGHBORS),

@@ -19,14 +19,18 @@ from core.config import (
     KMeansConfig,
     MiniBatchKMeansConfig,
     SpectralConfig,
+    UMAPConfig,
     clusters_of,
 )
+from core.images import load
 from core.timing import predict_seconds
+from core.ways import UMAP, WAYS
 
 CHOSEN = [
     KMeansConfig(7, n_init=3, seed=5),
     MiniBatchKMeansConfig(7, n_init=2, seed=4),
     GaussianMixtureConfig(7, covariance="tied", n_init=2, seed=3),
+    GaussianMixtureConfig(7, reg_covar=1e-4, n_init=10, start_sample=5000),
     AgglomerativeConfig(7, "complete"),
     AgglomerativeConfig(7, "ward", 12),
     HDBSCANConfig(20),
@@ -50,7 +54,7 @@ def _own_folders(tmp_path, monkeypatch):
 
 
 def sidebar(settings=None, n=300):
-    """Draw the sidebar's clusters and its ensemble for n images; what was chosen is `made` and `others`."""
+    """Draw the sidebar's clusters, with settings of one's own, and its ensemble for n images: `made` and `others`."""
 
     def script(settings, n):
         import numpy as np
@@ -64,7 +68,7 @@ def sidebar(settings=None, n=300):
         state.keep_settings()
         if "settings" not in st.session_state:
             st.session_state["settings"] = settings
-            for name, value in settings.items():
+            for name, value in {"way": "own", "way.many": "own", **settings}.items():
                 state.change(name, value)
         found = image_set(np.arange(n * 64, dtype=np.int64).astype(np.uint8).reshape(n, 8, 8))
         st.session_state["made"] = clusters.cluster(found)
@@ -129,11 +133,45 @@ def test_every_setting_of_the_sidebar_has_its_range_in_a_link():
         assert len(names) > 3
         assert [name for name in names if sessions._check(name) is None] == []
     bad = {
+        "way": "best", "way.many": None, "manifold.n_components": 51, "manifold.n_neighbors": 1, "manifold.n_neighbors.9": 101,
+        "manifold.min_dist": 2, "manifold.metric": "hamming", "manifold.seed": -1, "manifold.sample": 7, "mixture.reg_covar": 5,
         "cluster.method": "DBSCAN", "mixture.covariance": "round", "mixture.n_init": 0, "agglomerative.linkage": "centroid",
         "agglomerative.graph": "yes", "agglomerative.graph_neighbors": 1, "spectral.graph_neighbors": 101,
         "hdbscan.min_cluster_size": 1, "hdbscan.min_samples": 0, "hdbscan.min_samples.auto": 1, "hdbscan.selection": "all",
     }  # fmt: skip
     assert sessions.accepted(bad) == {}
+
+
+UNFOLDED = ClusterConfig(
+    GaussianMixtureConfig(7, seed=2), "manifold", UMAPConfig(6, 20, 0.25, "cosine", 3, sample=2000)
+)
+
+
+def test_the_sidebar_shows_exactly_what_umap_coordinates_are_clustered_and_a_link_carries_it():
+    from dashboard import sessions
+    from dashboard.sidebar import methods, ways
+
+    settings = {"on": "manifold", **methods.settings(UNFOLDED.method), **ways.settings(config=UNFOLDED.manifold)}
+    assert sessions.accepted(json.loads(json.dumps(settings))) == settings
+    at = sidebar(settings, 3000)
+    next(item for item in at.slider if item.label.startswith("k ")).set_value(7).run()
+    assert at.session_state["made"] == UNFOLDED
+    assert [name for name in at.session_state["names"] if sessions._check(name) is None] == []
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 12, 300])
+def test_umap_coordinates_have_as_many_neighbours_as_there_are_others(n):
+    at = sidebar({"on": "manifold"}, n)
+    made = at.session_state["made"]
+    assert made.on == ("latents" if n == 2 else "manifold")
+    if n > 2:
+        assert made.manifold == UMAPConfig(10, min(15, n - 1), 0.0)
+
+
+def test_an_ensemble_of_other_seeds_has_other_umap_coordinates():
+    (first, second) = sidebar({"on": "manifold", "ensemble.seeds": 2}).session_state["others"]
+    assert [other.cluster.method.seed for other in (first, second)] == [1, 2]
+    assert [other.cluster.manifold.seed for other in (first, second)] == [1, 2]
 
 
 def test_an_ensemble_offers_only_what_changes_something():
@@ -171,6 +209,7 @@ def test_a_handful_of_images_draws_every_widget(name, n):
          SpectralConfig(10, 5, 2, 4)),
         (["--n-init", "7", "--max-iter", "50"], KMeansConfig(10, 7, 50)),
         (["--start-sample", "2000"], KMeansConfig(10, start_sample=2000)),
+        (["--cluster-method", "gaussian-mixture", "--start-sample", "2000"], GaussianMixtureConfig(10, start_sample=2000)),
         (["--cluster-method", "minibatch", "--max-iter", "50"], MiniBatchKMeansConfig(10, max_iter=50)),
     ],
 )  # fmt: skip
@@ -180,8 +219,26 @@ def test_flags_become_the_settings_of_the_method(flags, method):
 
 
 @pytest.mark.parametrize(
+    ("flags", "cluster"),
+    [
+        (["--cluster-on", "manifold"], ClusterConfig(KMeansConfig(), "manifold")),
+        (["--cluster-on", "manifold", "--manifold-components", "5", "--manifold-neighbors", "30", "--manifold-min-dist", "0.2",
+          "--manifold-sample", "500", "--seed", "4"],
+         ClusterConfig(KMeansConfig(seed=4), "manifold", UMAPConfig(5, 30, 0.2, seed=4, sample=500))),
+        (["--recipe", "manifold"], WAYS[UMAP].cluster),
+        (["--recipe", "manifold", "--cluster-on", "latents"], ClusterConfig(WAYS[UMAP].cluster.method)),
+    ],
+)  # fmt: skip
+def test_flags_say_what_umap_coordinates_are_clustered(flags, cluster):
+    args = parser.build().parse_args(["run", "--data", "digits", "--out", "x", *flags])
+    assert arguments.asked(args)[0].cluster == cluster
+
+
+@pytest.mark.parametrize(
     ("flags", "words"),
     [
+        (["--manifold-components", "5"], "--manifold-components needs --cluster-on manifold."),
+        (["--cluster-on", "manifold", "--manifold-neighbors", "60"], "n_neighbors 60 needs at least 61 images"),
         (["--linkage", "ward"], "--linkage is not a setting of --cluster-method kmeans."),
         (["--cluster-method", "hdbscan", "--clusters", "4"], "--clusters is not a setting of .*; it finds the number itself."),
         (["--cluster-method", "hdbscan", "--n-init", "4"], "--n-init is not a setting of --cluster-method hdbscan."),
@@ -212,6 +269,14 @@ def test_seeds_that_change_nothing_are_refused(capsys):
     flags = ["--projection", "pca", "--cluster-method", "hdbscan", "--ensemble-seeds", "1", "2"]
     assert main(["run", "--data", "digits", *flags, "--out", "x"]) == 2
     assert "--ensemble-seeds changes nothing here" in capsys.readouterr().err
+
+
+def test_other_seeds_change_what_is_on_umap_coordinates():
+    flags = ["--cluster-on", "manifold", "--cluster-method", "agglomerative", "--ensemble-seeds", "1", "2"]
+    args = parser.build().parse_args(["run", "--data", "digits", "--out", "x", *flags])
+    recipe, chosen = arguments.asked(args)
+    made = arguments.plan(args, recipe, chosen, load(chosen))
+    assert [other.cluster.manifold.seed for other in made.others] == [1, 2]
 
 
 TINY = ["--latent-size", "4", "--width", "4", "--epochs", "2", "--batch-size", "20", "--projection", "pca"]
@@ -250,6 +315,27 @@ def test_a_run_with_a_mixture_writes_how_probable_clusters_are(tmp_path):
     assert all(1 / 3 <= value <= 1 for value in found)
     assert json.loads((out / "metrics.json").read_text())["noise"] is None
     assert recipes.find(str(out / "recipe.json")).cluster.method == GaussianMixtureConfig(3, "spherical")
+
+
+def test_a_run_on_umap_coordinates_says_its_steps_and_its_recipe_runs_again(tmp_path, capsys):
+    out, again = tmp_path / "out", tmp_path / "again"
+    on = ["--cluster-on", "manifold", "--manifold-components", "4", "--manifold-neighbors", "9", "--standardize"]
+    command = ["run", "--data", str(made_up.write(tmp_path)), *TINY, *on, "--no-pictures", "--out", str(out)]
+    assert main([*command, "--ensemble-seeds", "1"]) == 0
+    steps = [
+        "60 × 4 latents",
+        "standardised",
+        "UMAP to 4 dimensions, 9 neighbours, min_dist 0",
+        "KMeans of 3",
+        "vote of 2 runs",
+    ]
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["steps"] == steps
+    assert "manifold" in metrics["seconds"]
+    assert f"clusters: {' → '.join(steps)}" in capsys.readouterr().out
+    assert recipes.find(str(out / "recipe.json")).cluster.manifold == UMAPConfig(4, 9, 0.0)
+    assert main(["run", "--recipe", str(out / "recipe.json"), "--quiet", "--no-pictures", "--out", str(again)]) == 0
+    assert (again / "table.csv").read_bytes() == (out / "table.csv").read_bytes()
 
 
 @pytest.mark.parametrize("method", CHOSEN, ids=repr)

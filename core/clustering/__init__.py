@@ -5,7 +5,7 @@ import numpy as np
 from core.clustering.density import hdbscan
 from core.clustering.graphs import MOST_PAIRS, MOST_SPECTRAL, agglomerative, spectral
 from core.clustering.kmeans import SAMPLE, kmeans, one_more, start_sample
-from core.clustering.mixture import mixture
+from core.clustering.mixture import MIXTURE_SAMPLE, mixture
 from core.clustering.result import NOISE, NOISE_NAME, Clustering, by_size, name_of, of_labels
 from core.config import (
     AgglomerativeConfig,
@@ -20,6 +20,7 @@ from core.progress import Callback, Progress, ignore
 from core.projection.checks import checked
 
 __all__ = [
+    "MIXTURE_SAMPLE",
     "MOST_PAIRS",
     "MOST_SPECTRAL",
     "NOISE",

@@ -64,6 +64,8 @@ class GaussianMixtureConfig:
     ----------
     covariance : "full" each component its own, "tied" one for all, "diag" no correlations, "spherical" one variance each.
     reg_covar : added to every variance, so that none becomes 0, as a share of the mean variance of what is clustered.
+    start_sample : runs take but a few steps, on a random sample of at most so many, and the likeliest goes on on all. None
+        brings each run to its end on all.
     """
 
     n_clusters: int = 10
@@ -72,6 +74,7 @@ class GaussianMixtureConfig:
     n_init: int = 1
     max_iter: int = 100
     seed: int = 0
+    start_sample: int | None = field(default=None, metadata=LATER)
 
     def __post_init__(self) -> None:
         whole("n_clusters", self.n_clusters, 1)
@@ -81,6 +84,8 @@ class GaussianMixtureConfig:
         whole("n_init", self.n_init, 1, 1000)
         whole("max_iter", self.max_iter, 1, 100_000)
         whole("seed", self.seed, 0, 2**32 - 1)
+        if self.start_sample is not None:
+            whole("start_sample", self.start_sample, max(2, self.n_clusters))
 
 
 @dataclass(frozen=True)

@@ -99,13 +99,10 @@ def job_id(plan: Plan, upto: StageName | AnalysisConfig) -> str:
     """Name of the job that makes this: the same for every caller, whatever the plan says of what it does not need."""
     if isinstance(upto, AnalysisConfig):
         return hashlib.blake2b(f"{analyses.inputs(plan, upto)!r}".encode(), digest_size=12).hexdigest()
-    parts = [plan.source, plan.model, plan.reduction, (plan.projection, plan.start), plan.cluster, plan.others]
-    if upto == "manifold":
-        parts[3:] = [plan.cluster.manifold]
-    needed = {"images": 1, "model": 2, "latents": 2, "reduced": 3, "manifold": 4, "projection": 4, "clustering": 6}[
-        upto
-    ]
-    return hashlib.blake2b(f"{parts[:needed]!r} {upto}".encode(), digest_size=12).hexdigest()
+    placed = plan.cluster.manifold if upto == "manifold" else (plan.projection, plan.start)
+    parts = [plan.source, plan.model, plan.reduction, placed, plan.cluster, plan.others]
+    needed = {"images": 1, "model": 2, "latents": 2, "reduced": 3, "manifold": 4, "projection": 4, "clustering": 6}
+    return hashlib.blake2b(f"{parts[: needed[upto]]!r} {upto}".encode(), digest_size=12).hexdigest()
 
 
 def may_train(plan: Plan, upto: StageName | AnalysisConfig) -> bool:

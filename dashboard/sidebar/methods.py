@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from core import ways
-from core.clustering import MOST_PAIRS, MOST_SPECTRAL, SAMPLE, start_sample
+from core.clustering import MIXTURE_SAMPLE, MOST_PAIRS, MOST_SPECTRAL, SAMPLE, start_sample
 from core.config import (
     AgglomerativeConfig,
     ClusterMethod,
@@ -69,11 +69,22 @@ def method(name: str, k: int, n: int) -> ClusterMethod:
             help="Form of the clusters: “full” any ellipsoid, “tied” one for all, “diag” along the axes, “spherical” balls.",
         )  # fmt: skip
         n_init = _n_init("mixture.n_init", 1)
+        sample = st.checkbox(
+            "Short runs first", key=state.setting("mixture.sample", False),
+            help=f"Runs take a few steps on at most {MIXTURE_SAMPLE:,} images, and the likeliest goes on, on all: quicker.",
+        )  # fmt: skip
         regularised = st.select_slider(
             "reg_covar", REGULARISED, key=state.setting("mixture.reg_covar", 1e-6, REGULARISED),
             help="Added to every variance, as a share of the mean one: more keeps clusters from shrinking to a line.",
         )  # fmt: skip
-        return GaussianMixtureConfig(k, covariance=covariance, reg_covar=regularised, n_init=n_init, seed=_seed())
+        return GaussianMixtureConfig(
+            k,
+            covariance=covariance,
+            reg_covar=regularised,
+            n_init=n_init,
+            seed=_seed(),
+            start_sample=MIXTURE_SAMPLE if sample else None,
+        )
     if name == "Spectral":
         near = _graph_neighbors("spectral.graph_neighbors", n, "Few follow fine forms, many the overall one.")
         return SpectralConfig(k, graph_neighbors=near, n_init=_n_init("n_init", 4), seed=_seed())
@@ -157,7 +168,8 @@ def settings(method: ClusterMethod) -> dict[str, Any]:
         return found | {"n_init": method.n_init}
     if isinstance(method, GaussianMixtureConfig):
         return found | {
-            "mixture.covariance": method.covariance, "mixture.n_init": method.n_init, "mixture.reg_covar": method.reg_covar
+            "mixture.covariance": method.covariance, "mixture.n_init": method.n_init, "mixture.reg_covar": method.reg_covar,
+            "mixture.sample": method.start_sample is not None,
         }  # fmt: skip
     if isinstance(method, SpectralConfig):
         return found | {"spectral.graph_neighbors": method.graph_neighbors, "n_init": method.n_init}
