@@ -100,7 +100,7 @@ def job_id(plan: Plan, upto: StageName | AnalysisConfig) -> str:
     if isinstance(upto, AnalysisConfig):
         return hashlib.blake2b(f"{analyses.inputs(plan, upto)!r}".encode(), digest_size=12).hexdigest()
     placed = plan.cluster.manifold if upto == "manifold" else (plan.projection, plan.start)
-    parts = [plan.source, plan.model, plan.reduction, placed, plan.cluster, plan.others]
+    parts: list[object] = [plan.source, plan.model, plan.reduction, placed, plan.cluster, plan.others]
     needed = {"images": 1, "model": 2, "latents": 2, "reduced": 3, "manifold": 4, "projection": 4, "clustering": 6}
     return hashlib.blake2b(f"{parts[: needed[upto]]!r} {upto}".encode(), digest_size=12).hexdigest()
 
