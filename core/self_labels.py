@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from core.clustering import cluster
+from core.clustering import MIXTURE_SAMPLE, cluster
 from core.config import GaussianMixtureConfig, UMAPConfig
 from core.errors import ConfigError
 from core.neighbours import search
@@ -19,7 +19,7 @@ from core.progress import Callback, ignore
 from core.projection.umap_map import umap
 
 SAMPLE = 20_000  # images that clusters are looked for among, at most
-DIMENSIONS, NEIGHBOURS, STARTS = 10, 15, 3
+DIMENSIONS, NEIGHBOURS, STARTS = 10, 15, 10
 SURE = 0.95  # probability from which a class that the network gives an image is learnt from
 SCALE = 10.0  # of the cosines that the head makes probabilities of
 
@@ -57,7 +57,7 @@ def find(rows: np.ndarray, latents: np.ndarray, k: int, seed: int, callback: Cal
     """
     graph = search(latents, NEIGHBOURS, "euclidean", callback)
     unfolded = umap(latents, UMAPConfig(DIMENSIONS, NEIGHBOURS, 0.0, seed=seed), callback, graph=graph)
-    method = GaussianMixtureConfig(k, reg_covar=1e-4, n_init=STARTS, seed=seed)
+    method = GaussianMixtureConfig(k, reg_covar=1e-4, n_init=STARTS, seed=seed, start_sample=MIXTURE_SAMPLE)
     labels = cluster(unfolded, method, callback).labels
     asked = min(NEIGHBOURS, max(1, len(rows) // (4 * k)))
     agreed = (labels[graph.rows[:, :asked]] == labels[:, None]).all(axis=1)
