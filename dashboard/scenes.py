@@ -118,13 +118,17 @@ def _title(scene: Scene) -> str:
     return report.title_of(scene.plan.projection)
 
 
+def _clustered(plan: Plan) -> tuple[object, ...]:
+    """Return what of a plan decides its clusters, after the latents."""
+    on = plan.cluster.on
+    return plan.cluster, on != "latents" and plan.reduction, on == "projection" and (plan.projection, plan.start)
+
+
 def pending(scene: Scene, job: Job | None) -> Results:
     """Say what is missing and how to get it; return what to draw meanwhile, which is the map as it forms."""
     drawn = scene.shown.plan
-    if drawn is not None and drawn.cluster != scene.plan.cluster:
-        st.caption(
-            f"Meanwhile the clusters are those of {clustering.title_of(drawn.cluster.method)}; the sidebar says how."
-        )
+    if drawn is not None and _clustered(drawn) != _clustered(scene.plan):
+        st.caption(components.plain(f"Clusters meanwhile: {' → '.join(ways.steps(drawn, scene.shown))}."))
     if job is None:
         text, button = st.columns([7, 1], vertical_alignment="center")
         text.info(

@@ -298,6 +298,7 @@ def test_clusters_that_take_long_are_asked_for_and_say_how_long(monkeypatch):
     monkeypatch.setattr(results, "ASK_SECONDS", 0.0)
     monkeypatch.setattr(results, "LIVE_SECONDS", 0.0)
     at = page().run()
+    at.session_state["set.way"] = "own"
     at.session_state["set.cluster.method"] = "GaussianMixture"
     at.session_state["set.on"] = "projection"
     at.run()

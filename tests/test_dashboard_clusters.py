@@ -83,6 +83,7 @@ def test_shares_add_up_to_one_over_the_cluster_or_the_label():
 
 def test_more_clusters_than_are_drawn_are_counted():
     at = page()
+    at.session_state["set.way"] = "kmeans-latents"
     at.session_state["set.panel"] = "Clusters × labels"
     at.run()
     next(item for item in at.sidebar.slider if item.label.startswith("k ")).set_value(45).run()
@@ -151,6 +152,7 @@ def test_a_sweep_is_stopped_and_can_be_started_again():
 
     at = opened("Choose k")
     at.session_state["set.sweep.last"] = 100
+    at.session_state["set.way"] = "own"
     at.session_state["set.n_init"] = 20
     at.run()
     press(at, "analyse.SweepConfig")

@@ -256,6 +256,7 @@ def test_images_that_are_all_the_same_have_a_card_and_none_is_isolated(tmp_path)
 def test_noise_has_no_card_but_is_counted(tmp_path):
     path = planted(tmp_path)
     at = page_of(path, "Cluster cards")
+    at.session_state["set.way"] = "own"
     at.session_state["set.cluster.method"] = "HDBSCAN"
     at.run()
     assert not at.exception

@@ -100,7 +100,7 @@ def test_a_recipe_without_weights_leads_to_the_classify_page():
     assert not at.exception
 
 
-@pytest.mark.parametrize("name", ["conv-pool", "strided-small", "conv-mnist", "deep-bn"])
+@pytest.mark.parametrize("name", ["conv-pool", "strided-small", "conv-mnist", "deep-bn", "manifold"])
 def test_the_sidebar_says_exactly_what_a_recipe_says(name):
     def script(name):
         import numpy as np
@@ -109,12 +109,12 @@ def test_the_sidebar_says_exactly_what_a_recipe_says(name):
         from core.images import image_set
         from core.recipes import RECIPES
         from dashboard import state
-        from dashboard.sidebar import clusters, maps, recipe
+        from dashboard.sidebar import clusters, maps, recipe, ways
 
         for setting, value in recipe.settings(RECIPES[name]).items():
             state.change(setting, value)
         found = image_set(np.arange(300 * 64, dtype=np.uint8).reshape(300, 8, 8))
-        reduction, projection = maps.projection(300, 4096)
+        reduction, projection = maps.projection(300, 4096, ways.reduction(300, 4096))
         st.session_state["made"] = (
             reduction,
             projection,

@@ -46,12 +46,12 @@ def under_review(at):
 
 def evidence():
     """What the page shows, and what speaks against each image."""
-    from core import analyses, pipeline
+    from core import analyses, pipeline, ways
     from core.evidence import SuspectConfig
     from core.images import SampleSource
     from core.plans import KeptModel, Plan
 
-    plan = Plan(SampleSource("digits"), KeptModel("digits"))
+    plan = Plan(SampleSource("digits"), KeptModel("digits"), cluster=ways.cluster_of(ways.usual(5000), 5000, 10))
     found = pipeline.run(server.store(), plan, "clustering")
     return found, analyses.of_results(server.store(), found, SuspectConfig()).value
 

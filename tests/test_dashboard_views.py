@@ -173,6 +173,7 @@ def test_maps_side_by_side_are_scored_and_tell_who_keeps_company():
 
 def test_noise_is_called_noise_in_every_panel():
     at = page()
+    at.session_state["set.way"] = "own"
     at.session_state["set.cluster.method"] = "HDBSCAN"
     at.session_state["set.on"] = "projection"
     at.session_state["set.hdbscan.min_cluster_size"] = 40
@@ -203,6 +204,7 @@ def test_settings_that_leave_only_noise_are_one_sentence_and_the_map_stays():
     at = page()
     at.session_state["set.map"] = "pca"
     at.run()
+    at.session_state["set.way"] = "own"
     at.session_state["set.cluster.method"] = "HDBSCAN"
     at.session_state["set.on"] = "projection"
     at.session_state["set.hdbscan.min_cluster_size"] = 500

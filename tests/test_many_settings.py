@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.config import KMeansConfig, MiniBatchKMeansConfig, TSNEConfig, UMAPConfig
+from core.config import ClusterConfig, KMeansConfig, MiniBatchKMeansConfig, TSNEConfig, UMAPConfig
 
 
 def sidebar(n, **settings):
@@ -64,9 +64,9 @@ def test_a_link_carries_the_sample_and_nothing_that_is_not_offered():
 
 
 def test_clusters_of_many_images_begin_with_random_batches(monkeypatch):
-    from dashboard.sidebar import clusters
+    from core import ways
 
-    monkeypatch.setattr(clusters, "MANY", 100)
+    monkeypatch.setattr(ways, "MANY", 100)
 
     def script(n):
         import numpy as np
@@ -77,6 +77,8 @@ def test_clusters_of_many_images_begin_with_random_batches(monkeypatch):
         from dashboard.sidebar import clusters
 
         state.keep_settings()
+        for name in ("way", "way.many"):
+            state.change(name, "own")
         st.session_state["made"] = clusters.cluster(image_set(np.zeros((n, 8, 8), np.uint8)))
 
     few, many = (AppTest.from_function(script, args=(n,)).run() for n in (100, 101))
@@ -84,6 +86,26 @@ def test_clusters_of_many_images_begin_with_random_batches(monkeypatch):
     assert many.session_state["made"].method == MiniBatchKMeansConfig(10, 4096)
     next(item for item in many.selectbox if item.label == "Clustering method").select("KMeans").run()
     assert many.session_state["made"].method == KMeansConfig(10)
+
+
+def test_many_images_begin_with_the_way_that_takes_no_minutes_and_the_choice_is_kept_apart(monkeypatch):
+    from core import ways
+
+    monkeypatch.setattr(ways, "MANY", 100)
+
+    def script(n):
+        import numpy as np
+        import streamlit as st
+
+        from core.images import image_set
+        from dashboard.sidebar import clusters
+
+        st.session_state["made"] = clusters.cluster(image_set(np.zeros((n, 8, 8), np.uint8)))
+
+    few, many = (AppTest.from_function(script, args=(n,)).run() for n in (100, 101))
+    assert few.session_state["made"].on == "manifold"
+    assert many.session_state["made"] == ClusterConfig(MiniBatchKMeansConfig(10, 4096))
+    assert ("set.way" in many.session_state, "set.way.many" in many.session_state) == (False, True)
 
 
 def test_further_maps_of_many_images_are_sampled_too():
