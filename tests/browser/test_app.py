@@ -14,7 +14,7 @@ from tests.browser.helpers import (
     wait_drawn,
 )
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
 def check_card(page, digits, row):

@@ -5,7 +5,7 @@ import pytest
 
 from tests.browser.helpers import gallery_rows, panel, selected
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 ROW = 35  # pixels of a row of a table, and of its head
 NAMES = 67  # pixels of the column with the names of the clusters
 

@@ -7,7 +7,7 @@ from core import export, sheets
 from core.figures import Category, MapSpec, Number
 from tests.browser.helpers import DRAWN, browser_page, draw_box, screen, screens
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 N, ABOVE, DRAWN_DOTS = 3000, 1000, 200
 RNG = np.random.default_rng(5)

@@ -7,7 +7,7 @@ from core import export, formulas, sheets
 from core.figures import Category, MapSpec, Number
 from tests.browser.helpers import DRAWN, browser_page, card_pixels, hover_one_of
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 EVIL = "</script><img src=x onerror=window.hacked=1><b>&amp;"
 N = 40

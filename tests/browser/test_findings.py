@@ -17,7 +17,7 @@ from dashboard.sidebar import images
 from tests.browser.helpers import browser_page, chromium, dashboard, selected, wait_drawn
 from tests.made_up import NEAR, planted
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 SPEC = TrainSpec(AutoencoderConfig(4, 4), TrainingConfig(epochs=1, batch_size=8))
 LEGEND = "[...document.querySelectorAll('.ee-map .legendtext')].map((t) => t.textContent)"
 

@@ -13,7 +13,7 @@ from dashboard.sidebar.images import OTHER
 from tests.browser.helpers import DRAWN, browser_page, dashboard, gallery_rows, hover_one_of, new_page, panel, settle
 from tests.hostile.case import picture
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 RUN = "window.hacked=1;alert(1)"
 CLASSES = (f"<img src=x onerror={RUN}>", f"[a](javascript:{RUN})", f"<svg onload={RUN}>")

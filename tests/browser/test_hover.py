@@ -18,7 +18,7 @@ from tests.browser.helpers import (
     wait_drawn,
 )
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 N = 20_000
 RNG = np.random.default_rng(7)

@@ -9,7 +9,7 @@ import pytest
 from core.store import Store
 from tests.browser.helpers import browser_page, new_page, server, settle
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 LEFT_SECONDS = 150  # until a test gives up on a process that should end by itself
 
 

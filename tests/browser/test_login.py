@@ -11,7 +11,7 @@ from core.store import Store
 from tests.browser.helpers import DRAWN, FLAGS, chromium, new_page, panel, served
 from tests.browser.oidc import provider
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 ANN = {"sub": "ann", "email": "Ann@Example.org", "name": "Ann"}
 SECRETS = """

@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from tests.browser.helpers import browser_page, dashboard, selected, settle, wait_drawn
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
 @pytest.fixture(scope="module")

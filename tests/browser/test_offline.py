@@ -13,7 +13,7 @@ from core.figures import Category, MapSpec, Number
 from core.selection import Pick, picked
 from tests.browser.helpers import DRAWN, browser_page, draw_box, gallery_rows, screens, selected
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 EVIL = "</script><img src=x onerror=window.hacked=1><b>&amp;"
 N = 150

@@ -11,7 +11,7 @@ from PIL import Image
 from core.store import Store
 from tests.browser.helpers import FLAGS, browser_page, choose, chromium, new_page, served, settle
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from core import web
 from tests.browser import large
 from tests.browser.helpers import DRAWN, browser_page, choose, hover_one_of, settle, wait_drawn
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
 def test_another_colour_sends_neither_the_engine_nor_the_places(address):

@@ -27,7 +27,7 @@ from tests.browser.helpers import (
     wait_drawn,
 )
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 CLEAR_OF_EDGE = 1.5  # pixels within which a dot may lie on either side of a line
 
 

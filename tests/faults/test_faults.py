@@ -11,7 +11,7 @@ from core.store import Store
 from tests.faults import checks, flips, material, rounds
 from tests.faults.bench import Bench, Round, Setting, attempt
 
-pytestmark = pytest.mark.xdist_group(__name__)
+pytestmark = pytest.mark.xdist_group("browser")  # not beside what else starts many processes
 
 
 @pytest.fixture(scope="module")

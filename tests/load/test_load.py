@@ -6,7 +6,7 @@ from tests.load import __main__ as load
 from tests.load.ground import prepare, server
 from tests.load.visitors import Crowd, Outcome, alone, ks
 
-pytestmark = pytest.mark.xdist_group(__name__)
+pytestmark = pytest.mark.xdist_group("browser")  # not beside what else starts servers
 SESSIONS = 3
 
 
