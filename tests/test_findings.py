@@ -38,8 +38,8 @@ def results(y=Y, clusters=CLUSTERS, classes=("a", "b", "cluster"), errors=True):
     flat = np.c_[LINE, LINE].astype(np.float32)
     return Results(
         staged(image_set(x, y, () if y is None else classes, ids=IDS, name="line")), None, staged(found),
-        staged(Reduced(latents, None)), staged(Projection(flat, None, None)),
-        staged(of_labels(latents, clusters, int(clusters.max()) + 1)),
+        staged(Reduced(latents, None)), projection=staged(Projection(flat, None, None)),
+        clustering=staged(of_labels(latents, clusters, int(clusters.max()) + 1)),
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import analyses, corrections, pipeline
+from core import analyses, corrections, pipeline, ways
 from core.evidence import SuspectConfig
 from core.images import SampleSource, assets_root
 from core.plans import KeptModel, Plan
@@ -34,7 +34,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 def ranking(tmp_path_factory):
     """The digits and their suspects, as the page must show them."""
     store = Store(tmp_path_factory.mktemp("ranking"), shipped=assets_root() / "store")
-    shown = pipeline.run(store, Plan(SampleSource("digits"), KeptModel("digits")), "clustering")
+    usual = ways.cluster_of(ways.usual(5000), 5000, 10)
+    shown = pipeline.run(store, Plan(SampleSource("digits"), KeptModel("digits"), cluster=usual), "clustering")
     return shown.images.value, rank(analyses.of_results(store, shown, SuspectConfig()).value)
 
 

@@ -56,9 +56,10 @@ class Visitor:
         self.fetched: set[str] = set()
 
     def arrive(self) -> None:
-        """Open the page and choose the images; PCA first, as any map of many images but PCA takes long."""
+        """Open the page and choose the images; PCA and KMeans first, as other maps and clusters of many images take long."""
         self.session.open()
         self.session.set("selectbox", "Method", "PCA")
+        self.session.set("selectbox", "Way to clusters", "KMeans of the latents")
         self.session.set("selectbox", "Data set", "Folder, file or data set…")
         self.session.set("text_input", "Path", str(self.ground.path))
         self.session.poll(lambda session: session.has_map() and session.map()["header"]["n"] == self.n)

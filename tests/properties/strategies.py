@@ -83,6 +83,14 @@ SETTINGS = {
         "seed": SEED,
         "deterministic": st.booleans(),
         "precision": st.sampled_from(["auto", "mixed", "full"]),
+        "decay": number(1e-3, 1.0),
+        "jitter": number(1e-3, 2.0),  # what comes next needs some
+        "contrast": number(0.0, 100.0),
+        "temperature": number(0.01, 10.0),
+        "self_label_clusters": whole(0, 1000),
+        "self_label_from": whole(1, 100_000),
+        "self_label_every": whole(1, 100_000),
+        "self_label_weight": number(1e-3, 100.0),
     },
     ClassifierConfig: {
         "model": st.text(min_size=1, max_size=30),
@@ -126,6 +134,7 @@ SETTINGS = {
     MiniBatchKMeansConfig: {**STARTS, "batch_size": whole(1)},
     GaussianMixtureConfig: {
         **STARTS,
+        "start_sample": or_none(whole(200)),
         "covariance": st.sampled_from(["full", "tied", "diag", "spherical"]),
         "reg_covar": number(1e-9, 1.0),
     },
@@ -150,7 +159,11 @@ SETTINGS = {
 
 def built(cls):
     """A config with every setting at random."""
-    return st.builds(cls, **SETTINGS[cls])
+    made = st.builds(cls, **SETTINGS[cls])
+    if cls is not ClusterConfig:
+        return made
+    others = st.sampled_from(["latents", "reduced", "projection"])  # which go without a manifold
+    return made | st.builds(cls, method=METHODS, on=others)
 
 
 OTHER_LINKAGES = st.builds(
@@ -181,7 +194,7 @@ SETTINGS |= {
         "standardize": st.booleans(),
         "method": or_none(st.one_of(*map(built, (PCAConfig, KernelPCAConfig, TruncatedSVDConfig)))),
     },
-    ClusterConfig: {"method": METHODS, "on": st.sampled_from(["latents", "reduced", "manifold", "projection"])},
+    ClusterConfig: {"method": METHODS, "on": st.just("manifold"), "manifold": built(UMAPConfig)},
     GraphConfig: {"k": whole(1), "metric": st.sampled_from(["euclidean", "cosine"])},
     DuplicateConfig: {"latent": or_none(number(0.0, 1e6)), "pixel": or_none(number(0.0, 1.0))},
     SuspectConfig: {},
