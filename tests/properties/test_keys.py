@@ -37,7 +37,8 @@ def key_with(config, weights):
     if isinstance(config, ClassifierConfig):
         return classified.read(config, str(weights), None).fingerprint
     if isinstance(config, ClusterConfig):
-        return keys.clustering_key(ABOVE, config)
+        on = keys.manifold_key(ABOVE, config.manifold) if config.on == "manifold" else ABOVE
+        return keys.clustering_key(on, config)
     if name == "ReductionConfig":
         return keys.reduced_key(ABOVE, config)
     if name == "TrainingConfig":
