@@ -1,5 +1,6 @@
 """The steps of a training: one epoch, the losses of a batch, and the clusters that it labels its images by."""
 
+import dataclasses
 import math
 import time
 from collections.abc import Callable
@@ -134,7 +135,8 @@ def _look_for_clusters(run: Run, head: Head, number: int) -> None:
     rows = self_labels.sample(run.rows, np.random.default_rng([config.seed, number]))
 
     def report(progress: Progress) -> None:
-        run.callback(run.progress({"epoch": number}))  # also of use to stop it
+        stage = f"Looking for clusters: {progress.stage}"
+        run.callback(dataclasses.replace(progress, stage=stage, metrics={"epoch": number}, preview=None))
 
     run.module.eval()
     with torch.inference_mode():

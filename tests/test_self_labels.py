@@ -101,6 +101,22 @@ def test_what_is_learnt_from_them_changes_the_weights():
     assert none.weights.keys() == some.weights.keys()  # what says the labels is no part of the model
 
 
+def test_images_that_are_not_labelled_follow_what_the_network_is_sure_of(monkeypatch):
+    found, settings = image_set(blobs(40)[0]), TrainingConfig(**SETTINGS | {"self_label_clusters": 2})
+    monkeypatch.setattr(self_labels, "SURE", 0.0)
+    learnt = train(found, AutoencoderConfig(4, 4), settings)
+    monkeypatch.setattr(self_labels, "agreement_loss", lambda plain, views: 0 * plain.sum())
+    assert train(found, AutoencoderConfig(4, 4), settings).fingerprint != learnt.fingerprint
+
+
+def test_a_training_says_that_it_looks_for_clusters():
+    seen = []
+    settings = TrainingConfig(**SETTINGS | {"self_label_clusters": 2})
+    train(image_set(blobs(40)[0]), AutoencoderConfig(4, 4), settings, seen.append)
+    stages = {progress.stage for progress in seen}
+    assert "Training" in stages and any(stage.startswith("Looking for clusters: ") for stage in stages)
+
+
 def test_a_training_is_stopped_while_it_looks_for_clusters():
     asked = []
 

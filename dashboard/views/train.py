@@ -103,7 +103,8 @@ def _training_settings(share: bool) -> TrainingConfig:
             key=state.setting("train.weight_decay", 0.0),
         ),
         decay=st.select_slider(
-            "decay", (1.0, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5), format_func="{:g}".format, key=state.setting("train.decay", 1.0),
+            "decay of learning_rate", (1.0, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5), format_func="{:g}".format,
+            key=state.setting("train.decay", 1.0),
             help="Factor of the learning rate from one epoch to the next: smaller steps towards the end settle better.",
         ),
         batch_size=st.select_slider(
