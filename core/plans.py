@@ -1,7 +1,7 @@
 """What is asked for and what comes of it, as frozen values: a plan, the stages of its results."""
 
-from dataclasses import dataclass, field
-from typing import Generic, Literal, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, Literal, TypeVar
 
 from core.classified import ClassifierModel
 from core.clustering import Clustering
@@ -15,6 +15,7 @@ from core.config import (
     ReductionConfig,
     TrainingConfig,
     TSNEConfig,
+    with_seed,
 )
 from core.corrections import Review
 from core.images import ImageSet, Source
@@ -109,6 +110,20 @@ class Plan:
     others: tuple["Plan", ...] = ()
     metadata: str = ""
     start: ProjectionConfig | None = None
+
+
+def reseeded(made: Plan, seed: int) -> Plan:
+    """Return a plan with another seed in its training, its map and its clusters."""
+    ref = made.model
+    if isinstance(ref, TrainSpec):
+        ref = replace(ref, training=replace(ref.training, seed=seed))
+    projection: Any = made.projection
+    projection = replace(projection, seed=seed) if hasattr(projection, "seed") else projection
+    start = replace(made.start, seed=seed) if isinstance(made.start, TSNEConfig) else made.start
+    cluster = replace(made.cluster, method=with_seed(made.cluster.method, seed))
+    if cluster.on == "manifold":
+        cluster = replace(cluster, manifold=replace(cluster.manifold, seed=seed))
+    return replace(made, model=ref, projection=projection, cluster=cluster, others=(), start=start)
 
 
 @dataclass(frozen=True)

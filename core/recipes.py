@@ -31,6 +31,7 @@ from core.images import SAMPLES, ImageSet, SampleSource, Source, base_of, parts_
 from core.plans import CheckpointFile, KeptModel, ModelRef, Plan, StoredModel, TrainedClassifier, TrainSpec
 from core.readers.json_text import parsed
 from core.readers.opening import open_file, size_of
+from core.usual_training import usual
 from core.ways import UMAP, WAYS
 
 DEFAULT_CLUSTERS = 10
@@ -52,7 +53,7 @@ class Recipe:
 
     Parameters
     ----------
-    model : None is the sample's own for a sample, and an autoencoder trained as the defaults say for other images.
+    model : None is the sample's own for a sample, and what `core.usual_training` says for other images.
     n_clusters : None is the number of classes, or 10 without labels; `cluster` says the rest. A method that finds the number
         itself has no use for it.
     parts : None maps the images that are given and learns from them.
@@ -123,8 +124,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             Recipe(
                 "manifold",
                 "the program's own way: its autoencoder, UMAP to 10 dimensions, a Gaussian mixture, and a t-SNE map",
-                TrainSpec(),
-                WAYS[UMAP].reduction or ReductionConfig(),
+                reduction=WAYS[UMAP].reduction or ReductionConfig(),
                 cluster=WAYS[UMAP].cluster,
             ),
             Recipe(
@@ -166,7 +166,7 @@ def find(name: str) -> Recipe:
 
 
 def plan_of(recipe: Recipe, source: Source, found: ImageSet) -> Plan:
-    """Return the plan of a recipe for these images.
+    """Return the plan of a recipe for these images, whose model also learns from them where the recipe names none.
 
     Raises
     ------
@@ -174,7 +174,7 @@ def plan_of(recipe: Recipe, source: Source, found: ImageSet) -> Plan:
     """
     k = recipe.n_clusters or len(found.classes) or min(DEFAULT_CLUSTERS, len(found))
     cluster = replace(recipe.cluster, method=with_clusters(recipe.cluster.method, k))
-    model = model_of(recipe, source)
+    model = model_of(recipe, source, found)
     plan = Plan(
         source, model, recipe.reduction, recipe.projection, cluster, recipe.known,
         metadata=recipe.metadata, start=recipe.start,
@@ -182,14 +182,14 @@ def plan_of(recipe: Recipe, source: Source, found: ImageSet) -> Plan:
     return replace(plan, others=tuple(replace(other, source=source) for other in recipe.others))
 
 
-def model_of(recipe: Recipe, source: Source) -> ModelRef:
-    """Return the model of a recipe for images of this source."""
+def model_of(recipe: Recipe, source: Source, learnt: ImageSet) -> ModelRef:
+    """Return the model of a recipe for images of this source; one that is yet to be trained learns from `learnt`."""
     if recipe.model is not None:
         return recipe.model
     base = base_of(source)
     if isinstance(base, SampleSource) and base.name in SAMPLES:
         return KeptModel(base.name)
-    return TrainSpec()
+    return usual(learnt.image_shape, len(learnt), recipe.n_clusters or len(learnt.classes))
 
 
 def with_parts(recipe: Recipe, source: Source) -> tuple[Recipe, Source]:

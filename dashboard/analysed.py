@@ -7,14 +7,13 @@ starts it has been drawn, and the page runs again by itself when the job ends.
 from dataclasses import dataclass
 from typing import Any
 
-import streamlit as st
-
 from core import analyses
 from core.config import AnalysisConfig
 from core.jobs import Job
 from core.plans import Plan, Results
 from core.progress import Cancelled
 from dashboard import components, results, server
+from dashboard.caches import cached
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ def look(shown: Results, config: AnalysisConfig) -> Analysed:
     return Analysed(None, analyses.predict_seconds(shown, config))
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
+@cached(max_entries=32, show_spinner=False)
 def _kept(stage: str, key: str, _shown: Results, _config: AnalysisConfig) -> Any:
     found = analyses.found(server.store(), _shown, _config)
     if found is None:

@@ -10,7 +10,7 @@ if (ROOT := str(Path(__file__).parents[1])) not in sys.path:
     sys.path.insert(0, ROOT)
 
 from core.errors import ExplorerError
-from dashboard import busy, components, door, sessions, state, welcome
+from dashboard import busy, components, door, presence, sessions, state, uploads, welcome
 from dashboard.views import classify, compare, explore, jobs, train
 
 st.set_page_config("Embedding Explorer", Path(__file__).with_name("icon.png"), layout="wide")
@@ -27,6 +27,7 @@ PAGES = {
 if not door.enter(state.address(sessions.ADDRESS) is not None):
     st.navigation(list(PAGES.values()), position="hidden")  # else an address of a page is one that is not found
     st.stop()
+presence.of_server().seen(uploads.session())
 state.keep_settings()
 sessions.open_address()
 state.remember_pages(**PAGES)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
-import streamlit as st
 
 from core import analyses, corrections
 from core.corrections import Review
@@ -16,6 +15,7 @@ from core.review import cluster_titles
 from core.suspects import Suspects, SuspectWeights, rank
 from core.suspects_table import group_names
 from dashboard import chosen, state
+from dashboard.caches import cached
 
 PAGE = 200  # lines of the queue
 SKIP = KINDS.index("skip")
@@ -105,7 +105,7 @@ def desk(shown: Results, evidence: Evidence, show: str) -> Desk:
     return Desk(shown, found, review, names, places, codes, disputed, standing, selected, show, queue)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@cached(max_entries=8, show_spinner=False)
 def _ranked(key: str, _evidence: Evidence, _weights: SuspectWeights) -> tuple[Suspects, np.ndarray]:
     found = rank(_evidence, _weights)
     places = np.empty(len(found.order), np.int64)
@@ -113,7 +113,7 @@ def _ranked(key: str, _evidence: Evidence, _weights: SuspectWeights) -> tuple[Su
     return found, places
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@cached(max_entries=4, show_spinner=False)
 def _standing(
     stamp: str, n: int, _review: Review, _clustering: str
 ) -> tuple[np.ndarray, np.ndarray, Mapping[int, Decision]]:

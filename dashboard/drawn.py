@@ -22,6 +22,7 @@ from core.figures import Column, MapSpec
 from core.plans import Results
 from core.quality import Scores
 from core.selection import matching
+from dashboard.caches import cached
 from dashboard.histograms import Bars, bars
 
 T = TypeVar("T")
@@ -40,7 +41,7 @@ def columns(shown: Results) -> tuple[Column, ...]:
     return _columns(_identities(_parts(shown)), shown).value
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@cached(max_entries=4, show_spinner=False)
 def _columns(identities: tuple[int, ...], _shown: Results) -> Kept[tuple[Column, ...]]:
     return Kept(report.columns(_shown), _parts(_shown))
 
@@ -51,7 +52,7 @@ def histogram_bars(shown: Results) -> list[Bars]:
     return _bars(id(found), found).value
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@cached(max_entries=4, show_spinner=False)
 def _bars(identity: int, _columns: tuple[Column, ...]) -> Kept[list[Bars]]:
     return Kept([bars(column) for column in _columns], (_columns,))
 
@@ -61,7 +62,7 @@ def table(shown: Results) -> pd.DataFrame:
     return _table(_identities((*_parts(shown), shown.projection)), shown).value
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
+@cached(max_entries=2, show_spinner=False)
 def _table(identities: tuple[int, ...], _shown: Results) -> Kept[pd.DataFrame]:
     return Kept(tables.table(_shown), (*_parts(_shown), _shown.projection))
 
@@ -74,7 +75,7 @@ def map_spec(shown: Results, *, further: tuple[Column, ...] = (), **options: Any
     return _map_spec(_identities((*_parts(shown), shown.projection)), told, shown, options).value
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@cached(max_entries=8, show_spinner=False)
 def _map_spec(identities: tuple[int, ...], told: str, _shown: Results, _options: dict[str, Any]) -> Kept[MapSpec]:
     spec = report.map_spec(_shown, known=columns(_shown), **_options)
     return Kept(spec, (*_parts(_shown), _shown.projection))
@@ -87,7 +88,7 @@ def found(text: str, shown: Results) -> np.ndarray:
     return _found(text, id(shown.images.value), shown).value
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@cached(max_entries=16, show_spinner=False)
 def _found(text: str, identity: int, _shown: Results) -> Kept[np.ndarray]:
     images = _shown.images.value
     labels = [] if images.y is None else [[images.classes[code] if code >= 0 else "" for code in images.y]]
@@ -133,7 +134,7 @@ def _sheets_folder() -> Path:
     return folder
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@cached(max_entries=4, show_spinner=False)
 def _sheets(key: str, _shown: Results) -> Path:
     folder = Path(mkdtemp(dir=_sheets_folder()))
     reconstructions = None if _shown.latents is None else _shown.latents.value.reconstructions
@@ -151,6 +152,6 @@ def scores(shown: Results) -> Scores:
     return _scores(" ".join(keys), shown)
 
 
-@st.cache_resource(max_entries=128, show_spinner=False)
+@cached(max_entries=128, show_spinner=False)
 def _scores(key: str, _shown: Results) -> Scores:
     return report.scores(_shown)

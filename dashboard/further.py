@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-import streamlit as st
 
 from core import analyses, outliers
 from core.corrections import Review
@@ -17,6 +16,7 @@ from core.outliers import Isolation
 from core.plans import Results
 from core.spreading import Spread, SpreadConfig
 from dashboard import analysed, drawn, state
+from dashboard.caches import cached
 
 ISOLATION, LABEL, CONFIDENCE = "Isolation", "Proposed label", "Proposal confidence"
 TITLES = (ISOLATION, LABEL, CONFIDENCE)
@@ -64,12 +64,12 @@ def isolation(shown: Results, graph: Graph, k: int) -> Isolation:
     return _isolation(f"{analyses.key(shown, GraphConfig())} {k}", graph, k)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@cached(max_entries=8, show_spinner=False)
 def _isolation(key: str, _graph: Graph, k: int) -> Isolation:
     return outliers.isolation(_graph.first(k))
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@cached(max_entries=4, show_spinner=False)
 def _described(
     told: str, _images: ImageSet, _columns: Mapping[str, np.ndarray], _of: tuple[object, ...]
 ) -> tuple[ImageSet, tuple[object, ...]]:

@@ -22,6 +22,7 @@ from core.plans import (
 )
 from core.progress import Cancelled
 from dashboard import uploads
+from dashboard.caches import cached
 from dashboard.server import store
 
 T = TypeVar("T")
@@ -42,7 +43,7 @@ def images(source: Source) -> Staged[ImageSet] | None:
     return whole(lambda: _images(key, source)) if store().has("images", key) else None
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@cached(max_entries=4, show_spinner=False)
 def _sample(source: SampleSource) -> Staged[ImageSet]:
     return stages.images(store(), source)
 
@@ -52,7 +53,7 @@ def _images_key(source: Source) -> str:
     return keys.images_key(source)
 
 
-@st.cache_resource(max_entries=3, show_spinner=False)
+@cached(max_entries=3, show_spinner=False)
 def _images(key: str, _source: Source) -> Staged[ImageSet]:
     return stages.images(store(), _source, never)
 
@@ -103,7 +104,7 @@ def model_stamp(ref: ModelRef) -> str:
     return repr(ref)
 
 
-@st.cache_resource(max_entries=10, show_spinner=False)
+@cached(max_entries=10, show_spinner=False)
 def _model(stamp: str, fingerprint: str, _ref: ModelRef, _images: ImageSet) -> Staged[AnyModel]:
     return stages.model(store(), _ref, _images, never)
 
@@ -121,7 +122,7 @@ def metadata(path: str, found: ImageSet) -> Joined:
     return _metadata(stamp, path, found)
 
 
-@st.cache_resource(max_entries=4, show_spinner="Reading the table…")
+@cached(max_entries=4, show_spinner="Reading the table…")
 def _metadata(stamp: str, _path: str, _found: ImageSet) -> Joined:
     return describe(_found, _path)
 

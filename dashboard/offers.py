@@ -23,6 +23,8 @@ from core.plans import (
     TrainedClassifier,
     TrainSpec,
 )
+from core.usual_training import usual
+from dashboard.caches import cached
 from dashboard.inputs import model_stamp
 from dashboard.server import store
 
@@ -70,7 +72,10 @@ def check_allowed(ref: TrainedClassifier) -> None:
 
 
 def model_choices(found: ImageSet) -> list[ModelChoice]:
-    """List the models that read images of this shape: samples' own, kept ones, trained ones, and pretrained features."""
+    """List the models that read images of this shape.
+
+    Samples' own, kept ones, trained ones; and, yet to be trained, the usual one and pretrained features.
+    """
     choices: list[ModelChoice] = []
     for name in (*SAMPLES, *checkpoints.names(checkpoints.models_root())):
         try:
@@ -91,7 +96,15 @@ def model_choices(found: ImageSet) -> list[ModelChoice]:
             text = f"trained on {info.get('trained_on') or 'other images'}: {_told(_spec(item), item)}"
             choices.append(ModelChoice(StoredModel(str(item["key"])), text, str(item["key"])))
     there = {choice.ref for choice in choices}
-    return choices + [choice for choice in _features() if choice.ref not in there]
+    usual = usual_of(found)
+    text = f"default autoencoder, {usual.training.epochs} epochs (to be trained)"
+    begun = [ModelChoice(usual, text, made=False), *_features()]
+    return choices + [choice for choice in begun if choice.ref not in there]
+
+
+def usual_of(found: ImageSet) -> TrainSpec:
+    """Return the model that is trained on these images unless something else is asked for."""
+    return usual(found.image_shape, len(found), len(found.classes))
 
 
 def _features() -> list[ModelChoice]:
@@ -139,12 +152,12 @@ def trained_on(found: ImageSet) -> list[Any]:
     return [item for item in store().entries("model") if item["info"].get("images") == found.fingerprint]
 
 
-@st.cache_resource(max_entries=50, show_spinner=False)
+@cached(max_entries=50, show_spinner=False)
 def _described(stamp: str, _ref: KeptModel) -> TrainedModel:
     return stages.read_model(_ref)
 
 
-@st.cache_resource(max_entries=20, show_spinner="Building the layers…")
+@cached(max_entries=20, show_spinner="Building the layers…")
 def summary(config: ModelConfig, image_shape: tuple[int, int, int]) -> tuple[Any, list[dict[str, Any]]]:
     """Return an autoencoder's summary, and its layers as rows for people."""
     from core.autoencoders import summarize  # torch

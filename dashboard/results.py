@@ -7,8 +7,6 @@ or behind a button, and shows what it has meanwhile.
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-import streamlit as st
-
 from core import clustering, keys, moving, pipeline, stages, timing
 from core.config import (
     ClusterConfig,
@@ -32,6 +30,7 @@ from core.progress import ignore
 from core.projection import check_size
 from core.store import Cleared
 from dashboard import inputs
+from dashboard.caches import cached
 from dashboard.inputs import images, metadata, model, never, whole
 from dashboard.server import store
 
@@ -50,22 +49,22 @@ class Look:
     seconds: float = 0.0
 
 
-@st.cache_resource(max_entries=3, show_spinner=False)
+@cached(max_entries=3, show_spinner=False)
 def _latents(key: str, _model: AnyModel, _images: Staged[ImageSet], _source: Source) -> Staged[Latents]:
     return stages.latents(store(), _model, _images, _source, never)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@cached(max_entries=8, show_spinner=False)
 def _reduced(key: str, _before: Staged[Latents], _config: ReductionConfig) -> Staged[Any]:
     return stages.reduced(store(), _before, _config)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@cached(max_entries=8, show_spinner=False)
 def _manifold(key: str, _before: Staged[Any], _config: UMAPConfig) -> Staged[Any]:
     return stages.manifold(store(), _before, _config, never)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@cached(max_entries=64, show_spinner=False)
 def _projection(
     key: str, _before: Staged[Any], _config: ProjectionConfig, _start: ProjectionConfig | None
 ) -> Staged[Any]:
@@ -73,7 +72,7 @@ def _projection(
     return moving.projection(store(), _before, _config, _start, never if iterative else ignore)
 
 
-@st.cache_resource(max_entries=128, show_spinner=False)
+@cached(max_entries=128, show_spinner=False)
 def _clustering(key: str, _on: Staged[Any], _config: ClusterConfig) -> Staged[Any]:
     return stages.clustering(store(), _on, _config)
 
@@ -206,7 +205,7 @@ def _ensemble_key(plan: Plan, here: Results) -> str | None:
     return keys.ensemble_key(here.images.value, members)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@cached(max_entries=16, show_spinner=False)
 def _vote(key: str, _here: Results) -> Staged[Any]:
     return pipeline.voted(store(), key)
 
@@ -220,6 +219,6 @@ def clear_store() -> Cleared:
     """Clear the store and every cached result, and return how many entries went and stayed."""
     cleared = store().clear()
     inputs.clear()
-    for cached in (_latents, _reduced, _manifold, _projection, _clustering):
-        cached.clear()
+    for found in (_latents, _reduced, _manifold, _projection, _clustering):
+        found.clear()
     return cleared

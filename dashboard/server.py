@@ -1,11 +1,7 @@
 """What all sessions of this server share: one store, one set of jobs."""
 
 import atexit
-import contextlib
-import ctypes
-import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import streamlit as st
 
@@ -17,32 +13,11 @@ from core.plans import Plan, StageName
 from core.store import Store
 from dashboard import state
 
-M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # of mallopt, in glibc's malloc.h
-LARGE_BLOCK = 1 << 20  # bytes; set by hand, the threshold is no longer raised by what was freed
-ARENAS = 2  # heaps at most; every run of a page is a new thread, and would leave something in one of many
-TRIM_SECONDS = 60.0
-
 
 @st.cache_resource
 def store() -> Store:
     """Return the one store of this server."""
-    _give_memory_back()
     return pipeline.open_store()
-
-
-def _give_memory_back() -> None:
-    """Let the C library give back what is free: large blocks at once, and once a minute what sessions that left held."""
-    with contextlib.suppress(OSError, AttributeError, TypeError):  # of another library, or another system
-        library = ctypes.CDLL(None)
-        library.mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
-        library.mallopt(M_ARENA_MAX, ARENAS)
-        threading.Thread(target=_trim, args=(library.malloc_trim,), daemon=True).start()
-
-
-def _trim(trim: Callable[[int], int]) -> None:
-    while True:  # as long as this process
-        time.sleep(TRIM_SECONDS)
-        trim(0)
 
 
 @st.cache_resource

@@ -11,6 +11,7 @@ from core import illustrations, pictures, report, runs, tables
 from core.models import TrainedModel
 from core.plans import Plan, Results, some
 from dashboard import chosen, reviewing, server, spreadsheet, state
+from dashboard.caches import cached
 from dashboard.sidebar.display import Display
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def pictures_panel(shown: Results) -> None:
             )  # fmt: skip
 
 
-@st.cache_resource(max_entries=4, show_spinner="Drawing…")
+@cached(max_entries=4, show_spinner="Drawing…")
 def _drawn(key: str, _draw: "Callable[[], Figure]") -> "tuple[Figure, bytes]":
     figure = _draw()
     return figure, pictures.render(figure, "png", 110)

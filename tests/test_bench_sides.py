@@ -82,4 +82,4 @@ def test_the_help_names_every_benchmark(capsys, monkeypatch):
     with pytest.raises(SystemExit) as ended:
         main(["bench", "--help"])
     told = capsys.readouterr().out
-    assert ended.value.code == 0 and all(name in told for name in (*bench.ALL, "million"))
+    assert ended.value.code == 0 and all(name in told for name in (*bench.ALL, "million", "clusters"))

@@ -102,6 +102,7 @@ ORDER = [
     "report",
     "illustrations",
     "finding_pictures",
+    "usual_training",
     "ways",
     "recipes",
     "runs",

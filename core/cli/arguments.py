@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from core import checkpoints, pretrained, recipes
+from core import checkpoints, plans, pretrained, recipes
 from core.architectures import architecture
 from core.cli.parser import (
     CLUSTERINGS,
@@ -37,12 +37,12 @@ from core.config import (
     clusters_of,
     seed_of,
     with_clusters,
-    with_seed,
 )
 from core.errors import ConfigError
 from core.images import SAMPLES, ImageSet, Source, parse_source
 from core.plans import CheckpointFile, KeptModel, ModelRef, Plan, TrainedClassifier, TrainSpec
 from core.recipes import Recipe
+from core.usual_training import usual
 
 
 def asked(args: argparse.Namespace) -> tuple[Recipe, Source]:
@@ -59,7 +59,7 @@ def asked(args: argparse.Namespace) -> tuple[Recipe, Source]:
         )
     chosen = source(args) if args.data is not None else recipe.source
     assert chosen is not None
-    recipe = replace(recipe, model=model(args, recipe, chosen))
+    recipe = replace(recipe, model=model(args, recipe))
     recipe, chosen = recipes.with_parts(recipe, chosen)
     recipe = replace(recipe, reduction=_reduction(args, recipe), projection=_projection(args, recipe))
     recipe = replace(recipe, start=_start(args, recipe))
@@ -71,9 +71,16 @@ def asked(args: argparse.Namespace) -> tuple[Recipe, Source]:
     return recipe, chosen
 
 
-def plan(args: argparse.Namespace, recipe: Recipe, chosen: Source, images: ImageSet) -> Plan:
-    """Return the plan of a recipe for the images that were read, with the further runs of an ensemble."""
+def plan(args: argparse.Namespace, recipe: Recipe, chosen: Source, images: ImageSet, learnt: ImageSet) -> Plan:
+    """Return the plan of a recipe for the images that were read, with the further runs of an ensemble.
+
+    Parameters
+    ----------
+    learnt : the images that a model learns from, where the flags or the recipe have it trained: most often `images`.
+    """
     made = recipes.plan_of(recipe, chosen, images)
+    if recipe.model is None and (isinstance(made.model, TrainSpec) or _training_given(args)):
+        made = replace(made, model=usual_spec(args, learnt, recipe.n_clusters))
     return replace(made, others=made.others + tuple(_others(args, made)))
 
 
@@ -91,7 +98,7 @@ def train_spec(args: argparse.Namespace, base: TrainSpec | None = None) -> Train
         raise ConfigError("--features-weights needs --features, the name of the network.")
     spec = replace(base, autoencoder=_autoencoder(args, base.autoencoder), training=_made(base.training, args))
     if args.train_data is not None:
-        spec = replace(spec, data=parse_source(args.train_data, None, args.size, args.limit))
+        spec = replace(spec, data=learnt_from(args))
     if args.validation_data is not None:
         spec = replace(spec, validation=parse_source(args.validation_data, None, args.size, args.limit))
     every = args.checkpoint_every
@@ -100,8 +107,25 @@ def train_spec(args: argparse.Namespace, base: TrainSpec | None = None) -> Train
     return spec if every is None else replace(spec, checkpoint_every=every)
 
 
-def model(args: argparse.Namespace, recipe: Recipe, chosen: Source) -> ModelRef | None:
-    """Return the model to use: `--model`, else the recipe's, else the sample's own, else one trained as the flags say.
+def learnt_from(args: argparse.Namespace) -> Source | None:
+    """Return the images that `--train-data` names, or None."""
+    return None if args.train_data is None else parse_source(args.train_data, None, args.size, args.limit)
+
+
+def usual_spec(args: argparse.Namespace, learnt: ImageSet, k: int | None = None) -> TrainSpec:
+    """Return the model and training that the flags ask for, the rest as is usual for these images in k groups.
+
+    What has its own architecture or features is trained plainly. k is else the number of their classes, if they have any.
+    """
+    if _given(args, ("architecture", "encoder", "decoder", "features")):
+        return train_spec(args)
+    return train_spec(args, usual(learnt.image_shape, len(learnt), k or len(learnt.classes)))
+
+
+def model(args: argparse.Namespace, recipe: Recipe) -> ModelRef | None:
+    """Return the model to use: `--model`, else the recipe's with the flags' settings.
+
+    None is the sample's own, or one that is yet to be trained as is usual for the images, with the flags' settings.
 
     Raises
     ------
@@ -112,7 +136,7 @@ def model(args: argparse.Namespace, recipe: Recipe, chosen: Source) -> ModelRef 
             recipe.model if isinstance(recipe.model, TrainedClassifier) else TrainedClassifier(ClassifierConfig(), "")
         )
         return _classifier(args, base)
-    given = _given(args, (*_names(TRAINING) - {"seed"}, *LAYERS, "train_data", "validation_data", "checkpoint_every"))
+    given = _training_given(args)
     if args.model is not None:
         if given:
             raise ConfigError(f"{flag_of(given[0])} is for training; it cannot be given with --model {args.model}.")
@@ -121,8 +145,15 @@ def model(args: argparse.Namespace, recipe: Recipe, chosen: Source) -> ModelRef 
         named = args.model in known or not (path.exists() or path.suffix or len(path.parts) > 1)
         return KeptModel(args.model) if named else CheckpointFile(str(path.absolute()))
     if given or isinstance(recipe.model, TrainSpec):
-        return train_spec(args, recipe.model if isinstance(recipe.model, TrainSpec) else None)
-    return recipe.model if recipe.model is not None else recipes.model_of(recipe, chosen)
+        spec = train_spec(
+            args, recipe.model if isinstance(recipe.model, TrainSpec) else None
+        )  # a mistake is told early
+        return spec if isinstance(recipe.model, TrainSpec) else None
+    return recipe.model
+
+
+def _training_given(args: argparse.Namespace) -> list[str]:
+    return _given(args, (*_names(TRAINING) - {"seed"}, *LAYERS, "train_data", "validation_data", "checkpoint_every"))
 
 
 def _classifier(args: argparse.Namespace, base: TrainedClassifier) -> TrainedClassifier:
@@ -248,7 +279,7 @@ def _others(args: argparse.Namespace, made: Plan) -> Iterable[Plan]:
     for seed in getattr(args, "ensemble_seeds", None) or ():
         if not _random(made):
             raise ConfigError("--ensemble-seeds changes nothing here: neither the model nor the clusters are random.")
-        yield reseeded(made, seed)
+        yield plans.reseeded(made, seed)
     for name in getattr(args, "ensemble_models", None) or ():
         path = Path(name).expanduser()
         kept = name in (*SAMPLES, *checkpoints.names(checkpoints.models_root()))
@@ -262,20 +293,6 @@ def _others(args: argparse.Namespace, made: Plan) -> Iterable[Plan]:
         yield replace(made, reduction=replace(made.reduction, method=method), cluster=replace(made.cluster, on=on))
     for k in getattr(args, "ensemble_clusters", None) or ():
         yield replace(made, cluster=replace(made.cluster, method=with_clusters(made.cluster.method, k)))
-
-
-def reseeded(made: Plan, seed: int) -> Plan:
-    """Return a plan with another seed in its training, its map and its clusters."""
-    ref = made.model
-    if isinstance(ref, TrainSpec):
-        ref = replace(ref, training=replace(ref.training, seed=seed))
-    projection: Any = made.projection
-    projection = replace(projection, seed=seed) if hasattr(projection, "seed") else projection
-    start = replace(made.start, seed=seed) if isinstance(made.start, TSNEConfig) else made.start
-    cluster = replace(made.cluster, method=with_seed(made.cluster.method, seed))
-    if cluster.on == "manifold":
-        cluster = replace(cluster, manifold=replace(cluster.manifold, seed=seed))
-    return replace(made, model=ref, projection=projection, cluster=cluster, others=(), start=start)
 
 
 def _random(made: Plan) -> bool:

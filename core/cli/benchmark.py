@@ -8,12 +8,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from core import bench, report
-from core.bench import million
+from core.bench import clusters, million
 from core.bench.data import Data
 from core.cli import outputs
 from core.cli.bars import Bars
 from core.errors import ConfigError
 from core.pipeline import open_store
+
+ALONE = {million.NAME: million.WHAT, clusters.NAME: clusters.WHAT}
 
 
 def run(args: argparse.Namespace, bars: Bars) -> int:
@@ -24,24 +26,26 @@ def run(args: argparse.Namespace, bars: Bars) -> int:
     ConfigError : there is no benchmark of a name, or no run is asked for.
     """
     if args.list:
-        width = max(map(len, (*bench.ALL, million.NAME)))
+        width = max(map(len, (*bench.ALL, *ALONE)))
         for item in bench.ALL.values():
             print(
                 f"{item.name:<{width}}  {item.what}: {item.ours.name} against {item.theirs.name}, ≥ {item.target:g}"
             )
-        print(f"{million.NAME:<{width}}  {million.WHAT}; only when it is named")
+        for name, what in ALONE.items():
+            print(f"{name:<{width}}  {what}; only when it is named")
         return 0
-    unknown = [name for name in args.names if name not in (*bench.ALL, million.NAME)]
+    unknown = [name for name in args.names if name not in (*bench.ALL, *ALONE)]
     if unknown:
         raise ConfigError(f"There is no benchmark {unknown[0]!r}; there are {', '.join(bench.ALL)}.")
     if args.repeats is not None and args.repeats < 1:
         raise ConfigError(f"A benchmark needs at least 1 run; {args.repeats} is given.")
+    for name in args.names:
+        if name in ALONE and len(args.names) > 1:
+            raise ConfigError(f"{name} runs alone; name no other with it.")
     if million.NAME in args.names:
-        if len(args.names) > 1:
-            raise ConfigError(
-                f"{million.NAME} runs alone, as it tells the memory of the process; name no other with it."
-            )
         return _million(args, bars)
+    if clusters.NAME in args.names:
+        return _clusters(args, bars)
     data = Data(args.data, store=args.store)
     outcomes = []
     for name in args.names or bench.ALL:
@@ -78,4 +82,19 @@ def _million(args: argparse.Namespace, bars: Bars) -> int:
             print(f"The images are {path}; open them in the dashboard with the same store.")
         if args.json is not None:
             outputs.put(args.json, json.dumps(million.as_json(rows, found), indent=1) + "\n")
+    return 0
+
+
+def _clusters(args: argparse.Namespace, bars: Bars) -> int:
+    """Run what compares how right clusters are, and not how fast."""
+
+    def told(row: clusters.Row) -> None:
+        bars.close()
+        print(clusters.text(row), flush=True)
+
+    methods = args.methods or clusters.METHODS
+    rows = clusters.run(open_store(args.store), args.data, args.test, methods, args.seeds, told, bars)
+    print(clusters.table(rows))
+    if args.json is not None:
+        outputs.put(args.json, clusters.as_json(rows))
     return 0

@@ -109,12 +109,15 @@ def train(args: argparse.Namespace, bars: Bars) -> int:
         raise ConfigError(
             "--data is needed: a sample, a folder, a file or a data set; `datasets` lists how to name them."
         )
-    spec = arguments.train_spec(args)
-    before = _check_place(args, spec)
+    arguments.train_spec(args)  # a mistake in the flags is told before anything is read
+    _check_name(args)
     device = inputs.checked_device(args.device)
     store = pipeline.open_store(args.store)
     images = stages.images(store, arguments.source(args), bars).value
     inputs.name_skipped(images)
+    learnt = arguments.learnt_from(args)
+    spec = arguments.usual_spec(args, images if learnt is None else stages.images(store, learnt, bars).value)
+    before = _check_place(args, spec)
     if before is not None and before.trained_on != stages.learnt_from(store, spec, images, bars)[0].name:
         raise ConfigError(f"{args.name or args.out} is a model of other images already; choose another name.")
     if args.fresh:
@@ -138,6 +141,13 @@ def train(args: argparse.Namespace, bars: Bars) -> int:
     return 0
 
 
+def _check_name(args: argparse.Namespace) -> None:
+    if args.name is not None:
+        checkpoints.checked_name(args.name)
+    elif args.out.suffix != ".safetensors":
+        raise ConfigError(f"The model file {args.out.name!r} must end in .safetensors.")
+
+
 def _check_place(args: argparse.Namespace, spec: TrainSpec) -> TrainedModel | None:
     """Check that the model can be kept where the flags say; return what lies there when it is its own first epochs."""
     place = args.out if args.name is None else checkpoints.models_root() / checkpoints.checked_name(args.name)
@@ -146,8 +156,6 @@ def _check_place(args: argparse.Namespace, spec: TrainSpec) -> TrainedModel | No
         if before is None and args.name in checkpoints.names(checkpoints.models_root()):
             raise ConfigError(f"There is a model {args.name!r} already; choose another name.")
         return before
-    if args.out.suffix != ".safetensors":
-        raise ConfigError(f"The model file {args.out.name!r} must end in .safetensors.")
     outputs.check_new(args.out, args.overwrite or before is not None)
     return None if args.overwrite else before
 

@@ -39,7 +39,14 @@ def asked(args: argparse.Namespace, bars: Bars, check_clusters: bool = True) -> 
     store = pipeline.open_store(args.store)
     images = stages.images(store, source, bars)
     name_skipped(images.value)
-    plan = arguments.plan(args, recipe, source, images.value)
+    learnt = None if recipe.model is not None else arguments.learnt_from(args)
+    plan = arguments.plan(
+        args,
+        recipe,
+        source,
+        images.value,
+        images.value if learnt is None else stages.images(store, learnt, bars).value,
+    )
     pipeline.attached(Results(images), plan)
     if check_clusters:
         clustering.check_size(plan.cluster.method, len(images.value))

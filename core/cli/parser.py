@@ -13,7 +13,7 @@ from typing import Any
 
 from core import bench, pretrained, roots
 from core.architectures import ARCHITECTURES, DEFAULT
-from core.bench import million
+from core.bench import clusters, million
 from core.config import (
     MANIFOLD,
     AgglomerativeConfig,
@@ -109,13 +109,18 @@ def build() -> argparse.ArgumentParser:
 
     timed = commands.add_parser(
         "bench", help="time this program against what others do, on the same data",
-        epilog=f"NAME is one of {', '.join(bench.ALL)}, or {million.NAME}, which runs alone.",
+        epilog=f"NAME is one of {', '.join(bench.ALL)}, or {million.NAME} or {clusters.NAME}, which run alone.",
     )  # fmt: skip
     timed.add_argument("names", nargs="*", metavar="NAME", help="benchmarks (all); --list says what each is")
     timed.add_argument("--list", action="store_true", help="say what there is")
     timed.add_argument("--data", metavar="SRC", default="digits", help="images that the digits' model reads (digits)")
     timed.add_argument("--repeats", type=int, metavar="N", help="runs of each side (3, of long ones 1)")
     timed.add_argument("--count", type=int, default=1_000_000, metavar="N", help="images of `million` (1000000)")
+    timed.add_argument("--test", metavar="SRC", help="of `clusters`: images to score that nothing is learnt from")
+    timed.add_argument(
+        "--methods", nargs="+", metavar="NAME", help=f"of `clusters`: {', '.join(clusters.METHODS)} (all)"
+    )
+    timed.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="SEED", help="of `clusters` (0)")
     timed.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file, too")
     timed.add_argument("--store", type=Path, metavar="DIR", help="where latents are kept and found again")
     timed.add_argument("--quiet", action="store_true", help="no progress bars")

@@ -15,6 +15,7 @@ from core.models import TrainedModel
 from core.plans import Results, some
 from core.stages import clustered, coordinates_of
 from dashboard import chosen, components, reviewing, state
+from dashboard.caches import cached
 from dashboard.gallery import Item, gallery
 from dashboard.panels import findings, pictures, toolbar, walks
 
@@ -70,7 +71,7 @@ def _key(shown: Results, cluster: int) -> str:
     return " ".join([*(staged.key for staged in of), str(cluster)])
 
 
-@st.cache_resource(max_entries=200, show_spinner=False)
+@cached(max_entries=200, show_spinner=False)
 def _card(key: str, _shown: Results, cluster: int) -> ClusterCard:
     images, encoded = _shown.images.value, some(_shown.latents).value
     return cluster_cards.cluster_card(

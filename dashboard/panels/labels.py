@@ -13,6 +13,7 @@ from core.neighbours import Graph, GraphConfig
 from core.plans import Results
 from core.spreading import Spread, SpreadConfig, Suggestions
 from dashboard import analysed, chosen, components, further, reviewing, server, state
+from dashboard.caches import cached
 from dashboard.gallery import Item, gallery
 from dashboard.panels import findings, pictures, proposals
 
@@ -97,7 +98,7 @@ def _labelling(
         )  # fmt: skip
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@cached(max_entries=8, show_spinner=False)
 def _suggested(key: str, _graph: Graph, _found: Spread | None, _taken: np.ndarray) -> Suggestions:
     found = further.nothing_spread(len(_taken)) if _found is None else _found
     return spreading.suggest(_graph, found, _taken, SUGGESTED)

@@ -16,6 +16,7 @@ import streamlit as st
 from core import figures, web
 from core.figures import MapSpec
 from core.selection import Mode, Pick, packed, pick_from
+from dashboard.caches import cached
 from dashboard.scatter.loading import component, route, write
 
 _HTML = '<div class="ee-root" data-ee></div>'
@@ -120,7 +121,7 @@ def served(spec: MapSpec, folder: Path) -> dict[str, Any]:
     return header
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@cached(max_entries=16, show_spinner=False)
 def _written(identity: int, folder: Path, _spec: MapSpec) -> tuple[MapSpec, dict[str, Any], list[str]]:
     """Write a map's arrays, and return the map, which so keeps its identity, its header and the files' names."""
     header, arrays = figures.parts(_spec)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.images import ImageSet
-from core.plans import ModelRef, TrainedClassifier, shape_text
+from core.plans import ModelRef, TrainedClassifier
 from dashboard import inputs, offers, state
 from dashboard.sidebar.recipe import ChosenRecipe
 
@@ -19,9 +19,6 @@ def model(found: ImageSet, recipe: ChosenRecipe | None) -> ModelRef | None:
         key = inputs.key_of(recipe.ref, found)
         choices = [choice for choice in choices if choice.ref != recipe.ref and (key is None or choice.key != key)]
         choices.insert(0, offers.ModelChoice(recipe.ref, recipe.text, key))
-    if not choices:
-        st.caption(f"No model reads {shape_text(found.image_shape)} images yet.")
-        return None
     refs: list[ModelRef | None] = [choice.ref for choice in choices]
     texts: dict[ModelRef | None, str] = {choice.ref: choice.text for choice in choices} | {None: "none yet"}
     if not any(choice.made for choice in choices):
@@ -34,7 +31,16 @@ def model(found: ImageSet, recipe: ChosenRecipe | None) -> ModelRef | None:
         "Model",
         refs,
         format_func=lambda ref: texts.get(ref, str(ref)),
-        key=state.setting(f"model.{found.fingerprint[:8]}{suffix}", own, refs),
+        key=state.setting(f"{_name(found)}{suffix}", own, refs),
         help="What turns each image into latents, a short row of numbers, and back. Train others on the Train page. Pretrained "
         "features are what a network sees that learnt from millions of photographs; a decoder learns to turn them back.",
     )
+
+
+def take(found: ImageSet, ref: ModelRef) -> None:
+    """Let these images be read by a model that is offered for them; only in a callback."""
+    state.change(_name(found), ref)
+
+
+def _name(found: ImageSet) -> str:
+    return f"model.{found.fingerprint[:8]}"

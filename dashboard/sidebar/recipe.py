@@ -10,7 +10,7 @@ from core import architectures
 from core.config import PCAConfig, TSNEConfig, UMAPConfig
 from core.images import ImageSet, parts_of
 from core.plans import ModelRef, TrainedClassifier, TrainSpec
-from core.recipes import RECIPES, Recipe, spec_for
+from core.recipes import RECIPES, Recipe, model_of, spec_for
 from core.ways import WAYS
 from dashboard import state
 from dashboard.sidebar import images, maps, methods, ways
@@ -48,7 +48,8 @@ def choose(opened: images.Opened) -> ChosenRecipe | None:
     st.caption(recipe.summary[0].upper() + recipe.summary[1:] + ". The settings below began as it says.")
     if isinstance(recipe.model, TrainedClassifier):
         return ChosenRecipe(recipe, state.classifier_of(found.fingerprint))
-    ref = spec_for(recipe, opened.chosen.whole, opened.chosen.source)
+    source = opened.chosen.source
+    ref = spec_for(recipe, opened.chosen.whole, source) or model_of(recipe, source, found)
     if not isinstance(ref, TrainSpec):
         return None
     epochs = st.number_input(

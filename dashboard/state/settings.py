@@ -27,6 +27,15 @@ def setting(name: str, default: Any, allowed: Any = None) -> str:
     return key
 
 
+def following(name: str, default: Any, allowed: Any = None) -> str:
+    """Return the widget key of a setting as `setting` does; one that nobody has moved follows a default that changes."""
+    defaults: dict[str, Any] = st.session_state.setdefault("defaults", {})
+    key, before = PREFIX + name, defaults.get(name, default)
+    if before != default and st.session_state.get(key) == before:
+        st.session_state[key] = default
+    return setting(name, default, allowed)
+
+
 def shown(name: str, default: Any, allowed: Any = None) -> str:
     """Return the widget key of a setting as `setting` does, for a widget that may be drawn long before it is opened."""
     key = setting(name, default, allowed)

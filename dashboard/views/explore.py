@@ -66,7 +66,7 @@ def show() -> None:
 
 
 def _learn(plan: Plan) -> None:
-    """Train the model of a recipe, or the decoder of features; one that was chosen before with other settings stops."""
+    """Train the model that was chosen, of a recipe or for features; one that was chosen before with other settings stops."""
     if not isinstance(plan.model, TrainSpec):
         st.warning("This model is no longer in the store. Choose another one, or train it again on the Train page.")
         return
@@ -76,7 +76,7 @@ def _learn(plan: Plan) -> None:
     earlier = state.training_of_recipe(job.id)
     if earlier is not None and earlier != job.id:
         server.jobs().cancel(earlier)
-    what = "The model of this recipe is trained first"
+    what = "The model is trained first"
     if isinstance(plan.model.autoencoder, FeaturesConfig):
         what = (
             "The pretrained network reads each image once, and a decoder learns to turn its features back into images"
@@ -104,9 +104,14 @@ def _no_model(found: ImageSet) -> None:
         "numbers, its latents, and these make the map.",
         icon=":material/model_training:",
     )
+    usual = offers.usual_of(found)
+    st.button(
+        f"Train the default autoencoder, {usual.training.epochs} epochs", key="train usual", type="primary",
+        icon=":material/play_arrow:", on_click=models.take, args=(found, usual),
+    )  # fmt: skip
     page = state.page("train")
     if page is not None:
-        st.page_link(page, label="Train a model on these images")
+        st.page_link(page, label="Choose its settings on the Train page")
     command = offers.how_to_install()
     st.caption(
         "Or choose pretrained features as the model in the sidebar."

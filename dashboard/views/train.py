@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from core import architectures, trainings
+from core import architectures, trainings, usual_training
 from core.architectures import ARCHITECTURES, DEFAULT
 from core.config import AutoencoderConfig, Loss, ModelConfig, Optimizer, Precision, TrainingConfig, ValueRange
 from core.images import ImageSet, Source, parts_of
@@ -48,7 +48,9 @@ def _settings(opened: images.Opened) -> TrainSpec:
             help="Images it does not learn from, to see whether the model copes with new ones.",
         )  # fmt: skip
         validation = others.get(name)
-    return TrainSpec(autoencoder, _training_settings(validation is None), validation=validation)
+    own = isinstance(autoencoder, AutoencoderConfig)  # a published system is trained plainly
+    usual = offers.usual_of(opened.read.value).training if own else TrainingConfig()
+    return TrainSpec(autoencoder, _training_settings(usual, validation is None), validation=validation)
 
 
 def _autoencoder(found: ImageSet) -> ModelConfig:
@@ -67,13 +69,15 @@ def _autoencoder(found: ImageSet) -> ModelConfig:
             return config
         size = st.slider("latent_size", 2, 256, key=state.setting("train.latent_size", 32))
         return replace(config, latent_size=size)
+    usual = offers.usual_of(found).autoencoder
+    assert isinstance(usual, AutoencoderConfig)
     return AutoencoderConfig(
         latent_size=st.slider(
-            "latent_size", 2, 256, key=state.setting("train.latent_size", 32),
+            "latent_size", 2, 256, key=state.following("train.latent_size", usual.latent_size),
             help="Numbers an image is squeezed into: more keep more detail, fewer force it to find what is common.",
         ),
         width=st.select_slider(
-            "width", (4, 8, 16, 24, 32, 48, 64), key=state.setting("train.width", 16),
+            "width", (4, 8, 16, 24, 32, 48, 64), key=state.setting("train.width", usual.width),
             help="Channels of the first layer; the cost of training grows with its square.",
         ),
         value_range=st.selectbox(
@@ -83,10 +87,10 @@ def _autoencoder(found: ImageSet) -> ModelConfig:
     )  # fmt: skip
 
 
-def _training_settings(share: bool) -> TrainingConfig:
+def _training_settings(usual: TrainingConfig, share: bool) -> TrainingConfig:
     chosen = TrainingConfig(
         epochs=st.number_input(
-            "epochs", 1, 10_000, key=state.setting("train.epochs", 20),
+            "epochs", 1, 10_000, key=state.following("train.epochs", usual.epochs),
             help="How often it sees every image. After a training, more epochs go on from where it ended.",
         ),
         loss=st.selectbox("loss", tuple(LOSSES), format_func=LOSSES.__getitem__, key=state.setting("train.loss", "mse")),
@@ -95,59 +99,86 @@ def _training_settings(share: bool) -> TrainingConfig:
         ),
         learning_rate=st.select_slider(
             "learning_rate", (1e-5, 3e-5, 1e-4, 3e-4, 5e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1),
-            format_func="{:g}".format, key=state.setting("train.learning_rate", 1e-3),
+            format_func="{:g}".format, key=state.following("train.learning_rate", usual.learning_rate),
             help="Size of each step. If the loss jumps about or is not finite, lower it.",
         ),
         weight_decay=st.select_slider(
             "weight_decay", (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2), format_func="{:g}".format,
             key=state.setting("train.weight_decay", 0.0),
         ),
-        decay=st.select_slider(
-            "decay of learning_rate", (1.0, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5), format_func="{:g}".format,
-            key=state.setting("train.decay", 1.0),
+        decay=st.number_input(
+            "decay of learning_rate", 0.01, 1.0, step=0.01, key=state.following("train.decay", usual.decay),
             help="Factor of the learning rate from one epoch to the next: smaller steps towards the end settle better.",
         ),
         batch_size=st.select_slider(
-            "batch_size", (16, 32, 64, 100, 128, 256, 512, 1024), key=state.setting("train.batch_size", 128)
+            "batch_size", (16, 32, 64, 100, 128, 256, 512, 1024), key=state.following("train.batch_size", usual.batch_size)
         ),
         validation_share=0.0 if not share else st.slider(
-            "validation_share", 0.0, 0.5, step=0.05, key=state.setting("train.validation_share", 0.1),
+            "validation_share", 0.0, 0.5, step=0.05, key=state.following("train.validation_share", usual.validation_share),
             help="Part of the images that is not learnt from, to see whether the model copes with new ones.",
         ),
         seed=st.number_input("seed", 0, 2**31, key=state.setting("train.seed", 0), help="Same seed, same weights."),
         precision=st.selectbox(
             "precision", tuple(PRECISIONS), format_func=PRECISIONS.__getitem__,
-            key=state.setting("train.precision", "auto"),
+            key=state.following("train.precision", usual.precision),
             help="Mixed computes the layers in 16 bits: the loss stays near that of 32 bits, and processors made for it are "
             "quicker. Automatic is mixed on a GPU and full on a CPU.",
         ),
     )  # fmt: skip
-    jitter, contrast, temperature = _alike()
-    return replace(chosen, jitter=jitter, contrast=contrast, temperature=temperature)
-
-
-def _alike() -> tuple[float, float, float]:
-    """Choose jitter, contrast and temperature: how much a model learns that turned and moved pictures show the same."""
-    temperature = TrainingConfig().temperature
     jitter = st.slider(
-        "jitter", 0.0, 2.0, step=0.25, key=state.setting("train.jitter", 0.0),
+        "jitter", 0.0, 2.0, step=0.25, key=state.following("train.jitter", usual.jitter),
         help="Each image is learnt from turned, moved and scaled a little, anew each time; 1 is up to 12°, 9 % of a side and "
         "12 %. For images in which that changes nothing that matters.",
     )  # fmt: skip
-    if not jitter:
-        return 0.0, 0.0, temperature
+    return _self_labelled(_contrasted(replace(chosen, jitter=jitter), usual), usual) if jitter else chosen
+
+
+def _contrasted(chosen: TrainingConfig, usual: TrainingConfig) -> TrainingConfig:
+    """Choose how much a model learns that turned and moved pictures show the same."""
     contrast = st.select_slider(
-        "contrast", (0.0, 0.005, 0.01, 0.02, 0.05, 0.1), format_func="{:g}".format, key=state.setting("train.contrast", 0.0),
+        "contrast", (0.0, 0.005, 0.01, 0.02, 0.05, 0.1), format_func="{:g}".format,
+        key=state.following("train.contrast", usual.contrast),
         help="Weight of a second loss, which draws the latents of two such pictures of one image together and those of "
         "others apart: clusters follow what is shown more than where it lies.",
     )  # fmt: skip
     if not contrast:
-        return jitter, 0.0, temperature
+        return chosen
     temperature = st.select_slider(
-        "temperature", (0.05, 0.1, 0.2, 0.3, 0.5, 1.0), format_func="{:g}".format, key=state.setting("train.temperature", 0.2),
+        "temperature", (0.05, 0.1, 0.2, 0.3, 0.5, 1.0), format_func="{:g}".format,
+        key=state.setting("train.temperature", usual.temperature),
         help="Of the contrast: the lower, the more it looks at the nearest of the other images.",
     )  # fmt: skip
-    return jitter, contrast, temperature
+    return replace(chosen, contrast=contrast, temperature=temperature)
+
+
+def _self_labelled(chosen: TrainingConfig, usual: TrainingConfig) -> TrainingConfig:
+    """Choose whether a model learns from clusters of its own latents."""
+    k = st.number_input(
+        "self_label_clusters", 0, 1000, key=state.following("train.self_label_clusters", usual.self_label_clusters),
+        help="After some epochs it looks for so many clusters among its own latents and learns from the images that surely "
+        "belong to one, so that clusters come apart. It begins with the number of classes, if the images have labels, which "
+        "are not looked at otherwise; 0 goes without.",
+    )  # fmt: skip
+    if not k:
+        return chosen
+    first, every = usual_training.looks(chosen.epochs)
+    return replace(
+        chosen,
+        self_label_clusters=k,
+        self_label_from=st.number_input(
+            "self_label_from", 1, 10_000, key=state.following("train.self_label_from", first),
+            help="Epochs before it looks for clusters first: its latents must tell them apart already.",
+        ),
+        self_label_every=st.number_input(
+            "self_label_every", 1, 10_000, key=state.following("train.self_label_every", every),
+            help="Epochs until it looks again.",
+        ),
+        self_label_weight=st.select_slider(
+            "self_label_weight", (0.03, 0.1, 0.3, 1.0, 3.0), format_func="{:g}".format,
+            key=state.setting("train.self_label_weight", usual.self_label_weight),
+            help="Of what it learns from them, beside the loss of the reconstruction.",
+        ),
+    )  # fmt: skip
 
 
 def _layers(config: ModelConfig, found: ImageSet) -> None:

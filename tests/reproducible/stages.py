@@ -81,7 +81,7 @@ def _of_points(many: np.ndarray, few: np.ndarray) -> Iterator[tuple[str, Callabl
         UMAPConfig,
     )
     from core.evidence import gather
-    from core.projection import project, reduce
+    from core.projection import project, reduce, unfold
     from core.projection.kernel import kernel_pca
     from core.sweep import SweepConfig, sweep
 
@@ -113,6 +113,8 @@ def _of_points(many: np.ndarray, few: np.ndarray) -> Iterator[tuple[str, Callabl
     }
     for name, (values, config) in maps.items():
         yield name, lambda values=values, config=config: project(values, config).coordinates
+    deep = UMAPConfig(10, min_dist=0.0)
+    yield "UMAP, 10-D, to be clustered", lambda: unfold(many, deep).coordinates
     methods = {
         "KMeans": (many, KMeansConfig()),
         "KMeans, starts on a sample": (many, KMeansConfig(start_sample=3000)),
