@@ -27,7 +27,6 @@ def usual(image_shape: tuple[int, int, int], n: int, k: int = 0) -> TrainSpec:
     """Return what to train for n images of a shape (h, w, c) in k groups; 0 where that is not known."""
     epochs = round(EPOCHS_60_000 * math.sqrt(60_000 / n))
     epochs = min(max(epochs, FEWEST_EPOCHS), MOST_EPOCHS)
-    first, every = looks(epochs)
     training = TrainingConfig(
         learning_rate=3e-3,
         batch_size=min(max(2 ** int(math.log2(max(n / BATCHES, 1))), 32), 256),
@@ -39,15 +38,10 @@ def usual(image_shape: tuple[int, int, int], n: int, k: int = 0) -> TrainSpec:
         contrast=0.02,
         temperature=0.2,
         self_label_clusters=k if 2 <= k <= n // A_CLUSTER else 0,
-        self_label_from=first,
-        self_label_every=every,
+        self_label_from=round(epochs / 3),
+        self_label_every=round(epochs / 6),
     )
     return TrainSpec(AutoencoderConfig(_latent_size(image_shape), width=16), training)
-
-
-def looks(epochs: int) -> tuple[int, int]:
-    """Return after how many of so many epochs a training looks for clusters first, and how many later again."""
-    return max(1, round(epochs / 3)), max(1, round(epochs / 6))
 
 
 def _latent_size(image_shape: tuple[int, int, int]) -> int:

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import made_up
@@ -19,7 +20,9 @@ from core import checkpoints
 from core.__main__ import main
 from core.cli import arguments, parser
 from core.config import KernelPCAConfig, MiniBatchKMeansConfig, PCAConfig, UMAPConfig
+from core.images import image_set
 from core.plans import CheckpointFile, KeptModel, TrainSpec
+from core.usual_training import usual
 
 TINY = ["--latent-size", "4", "--width", "4", "--epochs", "2", "--batch-size", "20"]
 SHORT = ["--perplexity", "5", "--n-iter", "20", "--early-exaggeration-iter", "10"]
@@ -222,30 +225,33 @@ def test_pictures_that_cannot_be_read_are_named(tmp_path, capsys):
 
 
 def test_the_model_is_the_samples_own_unless_one_is_named_or_settings_of_a_training_are(tmp_path):
-    assert arguments.asked(_parsed())[0].model == KeptModel("digits")
+    images = image_set(*made_up.blobs(), ("a", "b", "c"))
+    args = _parsed()
+    assert arguments.plan(args, *arguments.asked(args), images, images).model == KeptModel("digits")
     assert arguments.asked(_parsed("--model", "emoji"))[0].model == KeptModel("emoji")
     path = tmp_path / "m.safetensors"
     assert arguments.asked(_parsed("--model", str(path)))[0].model == CheckpointFile(str(path))
-    trained = arguments.asked(_parsed("--epochs", "3"))[0].model
+    args = _parsed("--epochs", "3")
+    trained = arguments.plan(args, *arguments.asked(args), images, images).model
     assert isinstance(trained, TrainSpec)
-    assert (trained.training.epochs, trained.autoencoder.latent_size) == (3, 32)
+    assert trained.training == replace(usual(images.image_shape, len(images), len(images.classes)).training, epochs=3)
 
 
 def test_flags_become_the_settings_of_the_chosen_methods(data):
-    images = made_up.blobs()[0]
+    images = image_set(*made_up.blobs(), ("a", "b", "c"))
     args = _parsed(
         "--projection", "umap", "--n-neighbors", "7", "--min-dist", "0.5", "--seed", "3", "--batch-size", "9",
         "--reduction", "kernel-pca", "--reduction-components", "5", "--standardize",
         "--cluster-method", "minibatch", "--cluster-on", "reduced", "--clusters", "4",
     )  # fmt: skip
-    plan = arguments.plan(args, *arguments.asked(args), images)
+    plan = arguments.plan(args, *arguments.asked(args), images, images)
     assert plan.projection == UMAPConfig(2, n_neighbors=7, min_dist=0.5, seed=3)
     assert plan.reduction.standardize
     assert plan.reduction.method == KernelPCAConfig(5, seed=3)
     assert plan.cluster.method == MiniBatchKMeansConfig(4, seed=3)  # --batch-size is the training's
     assert plan.cluster.on == "reduced"
     args = _parsed("--reduction", "pca", "--reduction-components", "5", "--clusters", "2")
-    assert arguments.plan(args, *arguments.asked(args), images).reduction.method == PCAConfig(5)
+    assert arguments.plan(args, *arguments.asked(args), images, images).reduction.method == PCAConfig(5)
 
 
 def test_ctrl_c_keeps_the_complete_epochs_and_ends_with_130(tmp_path, data):

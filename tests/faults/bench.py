@@ -9,14 +9,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core import checkpoints, pipeline, stages
-from core.config import AutoencoderConfig, KMeansConfig, TrainingConfig
+from core.config import KMeansConfig
 from core.images import SampleSource, SubsetSource
 from core.models import TrainedModel
 from core.plans import ClusterConfig, KeptModel, Plan, TrainSpec, some
+from core.usual_training import usual
 from tests.faults.processes import start, until
 
 NAME = "kept"
-WIDTH = 16  # of the model, as the page begins with
 MARKS = {"train": "Training:", "encode": "Encoding:", "map": "t-SNE:"}  # what the command line says when it begins
 
 
@@ -36,7 +36,8 @@ class Setting:
     @property
     def spec(self) -> TrainSpec:
         """The model."""
-        return TrainSpec(AutoencoderConfig(width=WIDTH), TrainingConfig(epochs=self.epochs))
+        begun = usual((28, 28, 1), self.images, 10)
+        return replace(begun, training=replace(begun.training, epochs=self.epochs))
 
     def plan(self, kept: bool) -> Plan:
         """Return the plan of the maps, by the kept model or the one in the store."""
@@ -45,7 +46,7 @@ class Setting:
     def train(self, folder: Path) -> list[str]:
         """Return the command that trains the model."""
         out = ["--out", f"{folder}/model.safetensors", "--overwrite"]
-        return [*self._data("train"), "--width", str(WIDTH), "--epochs", str(self.epochs), *out]
+        return [*self._data("train"), "--epochs", str(self.epochs), *out]
 
     def run(self, folder: Path) -> list[str]:
         """Return the command that makes both maps and writes everything."""
