@@ -1,21 +1,33 @@
 """What the server keeps in memory though it could find or make it again: results, shared by all sessions."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 import streamlit as st
 
-F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
+R = TypeVar("R", covariant=True)
 _all: list[Any] = []
 
 
-def cached(max_entries: int, show_spinner: bool | str = False) -> Callable[[F], F]:
+class Cached(Protocol[P, R]):
+    """A function whose results are kept."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return what was kept, or what the function returns."""
+
+    def clear(self) -> None:
+        """Forget its results."""
+
+
+def cached(max_entries: int, show_spinner: bool | str = False) -> Callable[[Callable[P, R]], Cached[P, R]]:
     """Keep what a function returns, as `st.cache_resource` does, until nobody is there any more."""
 
-    def decorated(make: F) -> F:
+    def decorated(make: Callable[P, R]) -> Cached[P, R]:
         kept: Any = st.cache_resource(max_entries=max_entries, show_spinner=show_spinner)(make)
         _all.append(kept)
-        return kept  # type: ignore[no-any-return]
+        found: Cached[P, R] = kept
+        return found
 
     return decorated
 

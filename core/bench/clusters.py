@@ -18,6 +18,7 @@ from core.clustering import cluster
 from core.config import KMeansConfig, PCAConfig, TSNEConfig, UMAPConfig
 from core.errors import ConfigError
 from core.images import ImageSet, Source, parse_source
+from core.models import TrainedModel
 from core.neighbours import searcher
 from core.plans import Plan, Results, StoredModel, TrainSpec, some
 from core.progress import Callback, ignore
@@ -200,19 +201,14 @@ def _maps(given: Given, seed: int) -> list[Row]:
 
 
 def _of_results(given: Given, method: str, seed: int, of: str, made: Results) -> Row:
-    clusters, model, values = some(made.clustering).value.labels, some(made.model), pipeline.clustered(made).value
-    row = _row(given, method, seed, of, made.images.value, clusters)
-    trained = None if of != "learnt from" else round(_seconds(model.value.history) / 60, 2)
+    clusters, model, encoded = some(made.clustering).value.labels, some(made.model).value, some(made.latents).value
+    assert isinstance(model, TrainedModel) and encoded.errors is not None
     return replace(
-        row,
-        silhouette=quality.silhouette(pipeline.coordinates_of(values), clusters),
-        error=float(np.mean(some(made.latents).value.errors)),
-        minutes=trained,
+        _row(given, method, seed, of, made.images.value, clusters),
+        silhouette=quality.silhouette(pipeline.coordinates_of(pipeline.clustered(made).value), clusters),
+        error=float(np.mean(encoded.errors)),
+        minutes=sum(epoch.seconds for epoch in model.history) / 60 if of == "learnt from" else None,
     )
-
-
-def _seconds(history: Sequence[object]) -> float:
-    return sum(item.seconds for item in history)
 
 
 def _row(given: Given, method: str, seed: int, of: str, images: ImageSet, clusters: np.ndarray) -> Row:
