@@ -46,10 +46,8 @@ def usual(image_shape: tuple[int, int, int], n: int, k: int = 0) -> TrainSpec:
 
 def _latent_size(image_shape: tuple[int, int, int]) -> int:
     """Return the numbers an image: what a kind of images varies in, and what its reconstruction needs."""
-    h, w, c = image_shape
-    if max(h, w) > PHOTOGRAPH:
-        return 64
-    return 16 if c == 1 else 32
+    h, w, _ = image_shape
+    return 64 if max(h, w) > PHOTOGRAPH else 32
 
 
 def _precision() -> Precision:

@@ -38,8 +38,8 @@ def test_more_images_need_fewer_epochs_and_no_number_of_them_few_steps():
     assert epochs == sorted(epochs, reverse=True) and min(steps) > 2_000 and max(steps) == steps[-1]
 
 
-def test_kinds_differ_in_what_an_image_is_squeezed_into():
-    assert [usual(shape, 5_000).autoencoder.latent_size for shape in (GREY, COLOUR, PHOTOGRAPH)] == [16, 32, 64]
+def test_photographs_are_squeezed_into_more_numbers():
+    assert [usual(shape, 5_000).autoencoder.latent_size for shape in (GREY, COLOUR, PHOTOGRAPH)] == [32, 32, 64]
 
 
 def test_clusters_are_learnt_from_where_there_are_images_enough_and_after_the_first_epochs():
@@ -88,4 +88,4 @@ def test_recipes_begin_with_it_but_for_samples_which_have_a_model():
         assert recipes.model_of(recipe, ArraySource("/a.npy"), found) == usual(GREY, 500)
         assert recipes.model_of(recipe, SampleSource("digits"), found) == KeptModel("digits")
     assert isinstance(recipes.model_of(recipes.RECIPES["deep-bn"], SampleSource("digits"), found), TrainSpec)
-    assert usual(GREY, 500).autoencoder == AutoencoderConfig(16, 16)
+    assert usual(GREY, 500).autoencoder == AutoencoderConfig(32, 16)
