@@ -13,7 +13,7 @@ near each other, and colours show the clusters.
   place of dots.
 - **Select**: click, or draw around dots; shift adds, alt takes away. The panels below the map show what is selected.
 - **Change**: other maps, clusters and colours are in the sidebar; what takes long says so and waits for *Run*.
-- **Your own pictures**: choose *Folder, file or data set…* at the top of the sidebar, then train a model of them with one press.
+- **Your own pictures**: choose *Folder, file or data set…* at the top of the sidebar, then train a model with one press.
 - **Take away**: maps as HTML, tables, latents and the model at the bottom of the sidebar; a selection in its panel.
 
 Everything stays on the computer that runs this program.
