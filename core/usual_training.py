@@ -40,6 +40,7 @@ def usual(image_shape: tuple[int, int, int], n: int, k: int = 0) -> TrainSpec:
         self_label_clusters=k if 2 <= k <= n // A_CLUSTER else 0,
         self_label_from=round(epochs / 3),
         self_label_every=round(epochs / 6),
+        self_label_weight=0.1,
     )
     return TrainSpec(AutoencoderConfig(_latent_size(image_shape), width=16), training)
 
