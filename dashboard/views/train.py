@@ -148,7 +148,7 @@ def _contrasted(chosen: TrainingConfig, usual: TrainingConfig) -> TrainingConfig
         return replace(chosen, contrast=0.0)
     temperature = st.select_slider(
         "temperature", (0.05, 0.1, 0.2, 0.3, 0.5, 1.0), format_func="{:g}".format,
-        key=state.setting("train.temperature", usual.temperature),
+        key=state.following("train.temperature", usual.temperature),
         help="Of the contrast: the lower, the more it looks at the nearest of the other images.",
     )  # fmt: skip
     return replace(chosen, contrast=contrast, temperature=temperature)
@@ -178,7 +178,7 @@ def _self_labelled(chosen: TrainingConfig, usual: TrainingConfig) -> TrainingCon
         ),
         self_label_weight=st.select_slider(
             "self_label_weight", (0.03, 0.1, 0.3, 1.0, 3.0), format_func="{:g}".format,
-            key=state.setting("train.self_label_weight", usual.self_label_weight),
+            key=state.following("train.self_label_weight", usual.self_label_weight),
             help="Of what it learns from them, beside the loss of the reconstruction.",
         ),
     )  # fmt: skip
