@@ -53,4 +53,4 @@ def test_it_says_what_it_needs(flags, said, capsys):
 
 def test_it_is_listed(capsys):
     assert main(["bench", "--list"]) == 0
-    assert "million" in capsys.readouterr().out.splitlines()[-1]
+    assert any(line.startswith("million ") for line in capsys.readouterr().out.splitlines())

@@ -98,8 +98,10 @@ def test_results_are_kept_so_and_what_there_is_one_of_in_a_server_is_not():
 SERVED = """
 import time
 from unittest import mock
+from streamlit import runtime
 from dashboard import presence
-with mock.patch.object(presence, "LOOK_SECONDS", 0.1), mock.patch.object(presence, "look") as look:
+presence.LOOK_SECONDS, runtime.exists = 0.1, lambda: True
+with mock.patch.object(presence, "look") as look:
     presence.of_server()
     time.sleep(1)
     assert look.call_count > 2

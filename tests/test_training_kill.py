@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +17,16 @@ import pytest
 from core import checkpoints, stages, steps, trainings
 from core import training as training_module
 from core.__main__ import main
-from core.config import AutoencoderConfig, TrainingConfig
+from core.config import AutoencoderConfig
 from core.images import ArraySource
-from core.plans import TrainSpec
 from core.store import Store
 from core.training_state import Position
+from core.usual_training import usual
 from tests.made_up import blobs
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 120
-FLAGS = ["--width", "4", "--latent-size", "4", "--batch-size", "8"]
+FLAGS = ["--width", "4", "--latent-size", "4", "--batch-size", "8", "--precision", "full"]
 FORKS = multiprocessing.get_context(
     "forkserver"
 )  # a process each, but torch is loaded once, with what its optimisers load
@@ -231,18 +232,24 @@ def test_it_goes_on_with_the_threads_that_it_began_with(data, whole, tmp_path):
     assert bytes_of(finished(data, tmp_path / "two", environment=two)) != whole  # else this shows nothing
 
 
+def endless():
+    """Return what the flags ask for, but for the number of epochs."""
+    begun = usual((8, 8, 1), 40)
+    training = replace(begun.training, batch_size=8, epochs=50_000, precision="full")
+    return replace(begun, autoencoder=AutoencoderConfig(4, 4), training=training)
+
+
 SERVER = """
 import sys, time
 from pathlib import Path
-from core.config import AutoencoderConfig, TrainingConfig
 from core.images import ArraySource
 from core.jobs import Jobs
-from core.plans import Plan, TrainSpec
+from core.plans import Plan
 from core.store import Store
+from tests.test_training_kill import endless
 
-training = TrainSpec(AutoencoderConfig(4, 4), TrainingConfig(batch_size=8, epochs=50_000))
 jobs = Jobs(Store(Path(sys.argv[1])), workers=1)
-job = jobs.start(Plan(ArraySource(sys.argv[2]), training), "model")
+job = jobs.start(Plan(ArraySource(sys.argv[2]), endless()), "model")
 while (now := jobs.get(job.id)).active:
     print(int(now.progress.metrics.get("epoch", 0)) if now.progress else 0, flush=True)
     time.sleep(0.05)
@@ -260,7 +267,7 @@ def test_a_worker_whose_server_has_ended_keeps_the_state(number, data, tmp_path)
     while not (left := left_in(tmp_path, data)):
         assert time.monotonic() < end, "the worker left no state"
         time.sleep(0.1)
-    assert left[0].spec == TrainSpec(AutoencoderConfig(4, 4), TrainingConfig(batch_size=8, epochs=50_000))
+    assert left[0].spec == endless()
     # What it left is the beginning of every training with these settings.
     epochs = left[0].position.epoch + 1
     finished(data, tmp_path, left[0].position, epochs=epochs)

@@ -52,7 +52,7 @@ def test_a_stopped_map_stays_and_is_picked_from(page):
     before = wait_drawn(page)
     slide(page, "n_iter", 30)
     settle(page)
-    asked = int(page.get_by_role("slider", name="n_iter").get_attribute("aria-valuenow"))
+    asked = int(page.get_by_role("slider", name="n_iter").input_value())
     assert asked > 1500  # keys pressed while the page runs may count for nothing
     page.get_by_role("button", name="Run").click()
     forming = wait_drawn(page, before)

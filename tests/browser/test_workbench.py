@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from core import neighbours, walks
 from core.latents import decode
@@ -159,7 +160,7 @@ def test_a_picture_opens_large_with_its_values(page, digits):
     assert rows == list(range(60))
     page.locator('.ee-picture[data-row="7"]').click()
     page.get_by_role("dialog").wait_for()
-    assert page.get_by_role("dialog").locator("img").count() == 3
+    expect(page.get_by_role("dialog").locator("img")).to_have_count(3)
     assert page.get_by_role("dialog").get_by_text("7", exact=True).count() >= 1
 
 
