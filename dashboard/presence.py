@@ -47,16 +47,22 @@ def look(presence: Presence, trim: Callable[[int], object]) -> None:
 @st.cache_resource
 def of_server() -> Presence:
     """Return the one of this server, which looks once a minute from then on."""
-    found = Presence(lambda session: runtime.get_instance().is_active_session(session))
+    found = Presence(_is_active)
     trim: Callable[[int], object] = bool
     with contextlib.suppress(OSError, AttributeError, TypeError):  # of another library, or another system
         library = ctypes.CDLL(None)
         library.mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
         library.mallopt(M_ARENA_MAX, ARENAS)
         trim = library.malloc_trim
-    if runtime.exists():  # a page that is tested alone has no sessions
-        threading.Thread(target=_watch, args=(found, trim), daemon=True).start()
+    threading.Thread(target=_watch, args=(found, trim), daemon=True).start()
     return found
+
+
+def _is_active(session: str) -> bool:
+    try:
+        return runtime.get_instance().is_active_session(session)
+    except RuntimeError:  # a page that was tested alone: nobody can be asked
+        return True
 
 
 def _watch(presence: Presence, trim: Callable[[int], object]) -> None:

@@ -98,9 +98,8 @@ def test_results_are_kept_so_and_what_there_is_one_of_in_a_server_is_not():
 SERVED = """
 import time
 from unittest import mock
-from streamlit import runtime
 from dashboard import presence
-presence.LOOK_SECONDS, runtime.exists = 0.1, lambda: True
+presence.LOOK_SECONDS = 0.1
 with mock.patch.object(presence, "look") as look:
     presence.of_server()
     time.sleep(1)
