@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ FLAGS = (
 )
 DRAWN = ".ee-map[data-drawn]"
 PATIENCE = 90_000  # ms
+SAID = 6000  # characters of a page that are printed
 
 # Client coordinates of a row of the data set on the drawn map, in 2-D and in 3-D.
 _SCREEN = """(row) => {
@@ -68,13 +69,19 @@ def chromium() -> str:
 
 @contextmanager
 def browser_page(width: int = 1280, height: int = 800, offline: bool = False) -> Iterator[Any]:
-    """Start a browser and open a page, as `new_page` does."""
-    from playwright.sync_api import sync_playwright
+    """Start a browser and open a page, as `new_page` does; of a test that fails, print what the page said."""
+    from playwright.sync_api import Error, sync_playwright
 
     path = chromium()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, chromium_sandbox=False, args=FLAGS.split())
-        yield new_page(browser, width, height, offline)
+        page = new_page(browser, width, height, offline)
+        try:
+            yield page
+        except BaseException:
+            with suppress(Error):  # the page may be what failed
+                print(f"\n{page.url}\n{page.inner_text('body', timeout=5000)[:SAID]}\n{page.problems}")
+            raise
         browser.close()
 
 
@@ -137,6 +144,9 @@ def served(
         try:
             _wait_for(f"http://localhost:{port}/_stcore/health", process, folder / "streamlit.log")
             yield f"http://localhost:{port}", process
+        except BaseException:
+            print((folder / "streamlit.log").read_text()[-SAID:])
+            raise
         finally:
             process.terminate()
             process.wait(20)
