@@ -4,6 +4,7 @@ They sharpen the latents: what is surely one cluster is drawn together, and unsu
 says of them. Nothing here knows a label that people gave.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,8 @@ from core.projection.umap_map import umap
 
 SAMPLE = 20_000  # images that clusters are looked for among, at most
 DIMENSIONS, NEIGHBOURS, STARTS = 10, 15, 10
+REGULAR = 1e-4  # added to variances, so that no cluster gets as thin as a line
+CORE = 0.7  # of a cluster's images, those nearest its centre, may be learnt from
 SURE = 0.95  # probability from which a class that the network gives an image is learnt from
 SCALE = 10.0  # of the cosines that the head makes probabilities of
 
@@ -46,22 +49,36 @@ def sample(rows: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def find(rows: np.ndarray, latents: np.ndarray, k: int, seed: int, callback: Callback = ignore) -> SelfLabels:
-    """Cluster the latents, float32 (m, d), of images of these rows, and keep those whose neighbours are all of their cluster.
+    """Cluster the latents, float32 (m, d), of images of these rows, and keep those that are surely of their cluster.
 
-    Asked are 15 neighbours, of few images as many as a fourth of a cluster.
+    They are near its centre, and their neighbours are all of it: 15, of few images as many as a fourth of a cluster. A few
+    images of another kind that lie on an island of their own have neighbours that agree, but no cluster's centre.
 
     Notes
     -----
     UMAP to 10 dimensions and a Gaussian mixture, as in McConville et al.: N2D (2019). Learning from those that neighbours
-    agree about: Van Gansbeke et al.: SCAN (ECCV 2020).
+    agree about: Van Gansbeke et al.: SCAN (ECCV 2020); from those near a centre: Niu et al.: SPICE (IEEE TIP 2022).
     """
     graph = search(latents, NEIGHBOURS, "euclidean", callback)
     unfolded = umap(latents, UMAPConfig(DIMENSIONS, NEIGHBOURS, 0.0, seed=seed), callback, graph=graph)
-    method = GaussianMixtureConfig(k, reg_covar=1e-4, n_init=STARTS, seed=seed, start_sample=MIXTURE_SAMPLE)
+    method = GaussianMixtureConfig(k, reg_covar=REGULAR, n_init=STARTS, seed=seed, start_sample=MIXTURE_SAMPLE)
     labels = cluster(unfolded, method, callback).labels
     asked = min(NEIGHBOURS, max(1, len(rows) // (4 * k)))
     agreed = (labels[graph.rows[:, :asked]] == labels[:, None]).all(axis=1)
+    agreed &= _central(unfolded, labels)
     return SelfLabels(rows[agreed].astype(np.int64), labels[agreed].astype(np.int64))
+
+
+def _central(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Say which rows of values (m, d) are among the `CORE` of their cluster nearest its centre, by Mahalanobis distance."""
+    inside = np.zeros(len(values), bool)
+    for label in np.unique(labels):
+        own = np.flatnonzero(labels == label)
+        offset = values[own].astype(np.float64) - values[own].mean(axis=0, dtype=np.float64)
+        spread = offset.T @ offset / len(own) + REGULAR * np.eye(values.shape[1])
+        distance = (offset * np.linalg.solve(spread, offset.T).T).sum(axis=1)
+        inside[own[np.argsort(distance, kind="stable")[: math.ceil(CORE * len(own))]]] = True
+    return inside
 
 
 class Head(nn.Module):

@@ -40,6 +40,16 @@ def test_images_between_two_clusters_are_left_out():
     assert np.isin(np.arange(180, 200), found.rows).mean() < np.isin(np.arange(180), found.rows).mean()
 
 
+def test_an_island_beside_a_cluster_is_left_out_though_its_images_agree():
+    values, y = groups(450, apart=8.0)
+    random = np.random.default_rng(2)
+    island = values[y == 0].mean(axis=0) + np.array([7, 0, 0, 0, 0]) + random.normal(size=(25, 5)) * 0.3
+    found = find(np.arange(475), np.concatenate([values, island.astype(np.float32)]), 3, 0)
+    assert np.isin(np.arange(450, 475), found.rows).sum() <= 2
+    kept = [np.isin(np.flatnonzero(y == group), found.rows).mean() for group in range(3)]
+    assert min(kept) > 0.6 and max(kept) < 0.9
+
+
 def test_the_same_seed_finds_the_same():
     values, _ = groups(apart=1.0)
     first, again = (find(np.arange(90), values, 3, 5) for _ in range(2))
