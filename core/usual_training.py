@@ -5,7 +5,7 @@ the README, and `python -m core bench clusters` shows it again.
 
 Each image is learnt from turned, moved and scaled a little, with a small contrastive loss beside that of the reconstruction
 (Chen et al., SimCLR, ICML 2020), so that latents follow what is shown more than where it lies. From a third of the epochs on it
-learns from clusters of its own latents (`core.self_labels`). Steps get smaller towards the end.
+learns from clusters of its own latents (`core.self_labels`), twice looked for. Steps get smaller towards the end.
 """
 
 import math
@@ -41,7 +41,7 @@ def usual(image_shape: tuple[int, int, int], n: int, k: int = 0) -> TrainSpec:
         temperature=0.2,
         self_label_clusters=k if 2 <= k <= n // A_CLUSTER else 0,
         self_label_from=round(epochs / 3),
-        self_label_every=round(epochs / 6),
+        self_label_every=round(epochs / 3),
         self_label_weight=0.1,
     )
     return TrainSpec(AutoencoderConfig(_latent_size(image_shape), width=16), training)
