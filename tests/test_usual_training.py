@@ -47,7 +47,7 @@ def test_clusters_are_learnt_from_where_there_are_images_enough_and_after_the_fi
     assert usual(GREY, 1_000, 10).training.self_label_clusters == 10
     assert usual(GREY, 1_000, 1).training.self_label_clusters == 0
     found = usual(GREY, 60_000, 10).training
-    assert (found.epochs, found.self_label_from, found.self_label_every) == (18, 6, 3)
+    assert (found.epochs, found.self_label_from, found.self_label_every) == (18, 6, 6)
 
 
 def test_16_bits_are_begun_with_where_the_processor_has_instructions_for_them(slow_16_bits):
