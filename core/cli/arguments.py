@@ -11,26 +11,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from core import checkpoints, plans, pretrained, recipes
-from core.architectures import architecture
+from core import checkpoints, plans, recipes
+from core.cli import model_flags
+from core.cli.given import absolute, flags_given, seeded, setting_names, with_flags
 from core.cli.parser import (
     CLUSTERINGS,
-    LAYERS,
     MANIFOLDS,
     OTHER_FLAGS,
     PROJECTIONS,
     REDUCTIONS,
-    TRAINING,
     flag_of,
     manifold_flag,
 )
 from core.config import (
-    AutoencoderConfig,
-    ClassifierConfig,
     ClusterConfig,
-    FeaturesConfig,
-    LayersConfig,
-    ModelConfig,
     ProjectionConfig,
     ReductionConfig,
     TSNEConfig,
@@ -40,9 +34,8 @@ from core.config import (
 )
 from core.errors import ConfigError
 from core.images import SAMPLES, ImageSet, Source, parse_source
-from core.plans import CheckpointFile, KeptModel, ModelRef, Plan, TrainedClassifier, TrainSpec
+from core.plans import CheckpointFile, KeptModel, Plan, TrainSpec
 from core.recipes import Recipe
-from core.usual_training import usual
 
 
 def asked(args: argparse.Namespace) -> tuple[Recipe, Source]:
@@ -59,13 +52,13 @@ def asked(args: argparse.Namespace) -> tuple[Recipe, Source]:
         )
     chosen = source(args) if args.data is not None else recipe.source
     assert chosen is not None
-    recipe = replace(recipe, model=model(args, recipe))
+    recipe = replace(recipe, model=model_flags.model(args, recipe))
     recipe, chosen = recipes.with_parts(recipe, chosen)
     recipe = replace(recipe, reduction=_reduction(args, recipe), projection=_projection(args, recipe))
     recipe = replace(recipe, start=_start(args, recipe))
     recipe = replace(recipe, cluster=_cluster(args, recipe), known=recipe.known if args.known is None else args.known)
     if args.metadata is not None:
-        recipe = replace(recipe, metadata=_absolute(args.metadata))
+        recipe = replace(recipe, metadata=absolute(args.metadata))
     if args.clusters is not None:
         recipe = replace(recipe, n_clusters=args.clusters)
     return recipe, chosen
@@ -79,8 +72,8 @@ def plan(args: argparse.Namespace, recipe: Recipe, chosen: Source, images: Image
     learnt : the images that a model learns from, where the flags or the recipe have it trained: most often `images`.
     """
     made = recipes.plan_of(recipe, chosen, images)
-    if recipe.model is None and (isinstance(made.model, TrainSpec) or _training_given(args)):
-        made = replace(made, model=usual_spec(args, learnt, recipe.n_clusters))
+    if recipe.model is None and (isinstance(made.model, TrainSpec) or model_flags.training_given(args)):
+        made = replace(made, model=model_flags.usual_spec(args, learnt, recipe.n_clusters))
     return replace(made, others=made.others + tuple(_others(args, made)))
 
 
@@ -89,119 +82,16 @@ def source(args: argparse.Namespace) -> Source:
     return parse_source(args.data, args.labels, args.size, args.limit, tuple(args.only or ()))
 
 
-def train_spec(args: argparse.Namespace, base: TrainSpec | None = None) -> TrainSpec:
-    """Return the model and training that the flags ask for, the rest as in `base`."""
-    base = base or TrainSpec()
-    if args.features is not None:
-        base = replace(base, autoencoder=_features(args), training=pretrained.TRAINING)
-    elif args.features_weights is not None:
-        raise ConfigError("--features-weights needs --features, the name of the network.")
-    spec = replace(base, autoencoder=_autoencoder(args, base.autoencoder), training=_made(base.training, args))
-    if args.train_data is not None:
-        spec = replace(spec, data=learnt_from(args))
-    if args.validation_data is not None:
-        spec = replace(spec, validation=parse_source(args.validation_data, None, args.size, args.limit))
-    every = args.checkpoint_every
-    if every is not None and every < 0:
-        raise ConfigError(f"--checkpoint-every {every} must be 0 or more.")
-    return spec if every is None else replace(spec, checkpoint_every=every)
-
-
-def learnt_from(args: argparse.Namespace) -> Source | None:
-    """Return the images that `--train-data` names, or None."""
-    return None if args.train_data is None else parse_source(args.train_data, None, args.size, args.limit)
-
-
-def usual_spec(args: argparse.Namespace, learnt: ImageSet, k: int | None = None) -> TrainSpec:
-    """Return the model and training that the flags ask for, the rest as is usual for these images in k groups.
-
-    What has its own architecture or features is trained plainly. k is else the number of their classes, if they have any.
-    """
-    if _given(args, ("architecture", "encoder", "decoder", "features")):
-        return train_spec(args)
-    return train_spec(args, usual(learnt.image_shape, len(learnt), k or len(learnt.classes)))
-
-
-def model(args: argparse.Namespace, recipe: Recipe) -> ModelRef | None:
-    """Return the model to use: `--model`, else the recipe's with the flags' settings.
-
-    None is the sample's own, or one that is yet to be trained as is usual for the images, with the flags' settings.
-
-    Raises
-    ------
-    ConfigError : `--model` and settings of a training were both given.
-    """
-    if isinstance(recipe.model, TrainedClassifier) or args.command == "classify":
-        base = (
-            recipe.model if isinstance(recipe.model, TrainedClassifier) else TrainedClassifier(ClassifierConfig(), "")
-        )
-        return _classifier(args, base)
-    given = _training_given(args)
-    if args.model is not None:
-        if given:
-            raise ConfigError(f"{flag_of(given[0])} is for training; it cannot be given with --model {args.model}.")
-        known = (*SAMPLES, *checkpoints.names(checkpoints.models_root()))
-        path = Path(args.model).expanduser()
-        named = args.model in known or not (path.exists() or path.suffix or len(path.parts) > 1)
-        return KeptModel(args.model) if named else CheckpointFile(str(path.absolute()))
-    if given or isinstance(recipe.model, TrainSpec):
-        spec = train_spec(
-            args, recipe.model if isinstance(recipe.model, TrainSpec) else None
-        )  # a mistake is told early
-        return spec if isinstance(recipe.model, TrainSpec) else None
-    return recipe.model
-
-
-def _training_given(args: argparse.Namespace) -> list[str]:
-    return _given(args, (*_names(TRAINING) - {"seed"}, *LAYERS, "train_data", "validation_data", "checkpoint_every"))
-
-
-def _classifier(args: argparse.Namespace, base: TrainedClassifier) -> TrainedClassifier:
-    found = replace(base, config=_made(base.config, args))
-    if args.weights is not None:
-        found = replace(found, weights=_absolute(args.weights))
-    if args.classes is not None:
-        found = replace(found, classes=_absolute(args.classes))
-    if not found.weights:
-        flag = "--classifier-weights" if args.command == "review" else "--weights"
-        raise ConfigError(f"{flag} is needed: the file of the classifier's weights.")
-    return replace(found, compared=False) if args.ignore_labels else found
-
-
-def _absolute(path: str) -> str:
-    return str(Path(path).expanduser().absolute())
-
-
-def _features(args: argparse.Namespace) -> FeaturesConfig:
-    for name in _given(args, ("architecture", "encoder", "decoder")):
-        raise ConfigError(f"{flag_of(name)} cannot be given with --features, which bring a decoder of their own.")
-    return pretrained.choose(args.features, args.features_weights or "")
-
-
-def _autoencoder(args: argparse.Namespace, base: ModelConfig) -> ModelConfig:
-    if args.architecture is not None:
-        base = architecture(args.architecture)
-    if (args.encoder is None) != (args.decoder is None):
-        raise ConfigError("--encoder and --decoder must be given together.")
-    if args.encoder is not None:
-        base = LayersConfig(args.encoder, args.decoder)
-    own = {field.name for field in dataclasses.fields(base)}
-    for name in _given(args, _names((AutoencoderConfig, LayersConfig)) - own):
-        raise ConfigError(f"{flag_of(name)} is not a setting of this architecture.")
-    made: ModelConfig = _made(base, args, without=("encoder", "decoder", "weights"))  # of a classifier, as a flag
-    return made
-
-
 def _projection(args: argparse.Namespace, recipe: Recipe) -> ProjectionConfig:
     base: Any = recipe.projection
     if args.projection is not None and not isinstance(base, PROJECTIONS[args.projection]):
         base = PROJECTIONS[args.projection]()
     own = {field.name for field in dataclasses.fields(base)}
     name_of = next(name for name, cls in PROJECTIONS.items() if isinstance(base, cls))
-    for name in _given(args, _names(PROJECTIONS.values()) - {"seed", "n_components"}):
+    for name in flags_given(args, setting_names(PROJECTIONS.values()) - {"seed", "n_components"}):
         if name not in own:
             raise ConfigError(f"{flag_of(name)} is not a setting of --projection {name_of}.")
-    made: ProjectionConfig = replace(_made(base, args), n_components=getattr(args, "dimensions", 2))
+    made: ProjectionConfig = replace(with_flags(base, args), n_components=getattr(args, "dimensions", 2))
     return made
 
 
@@ -224,10 +114,10 @@ def _reduction(args: argparse.Namespace, recipe: Recipe) -> ReductionConfig:
         base = replace(base, standardize=args.standardize)
     if args.reduction is None:
         if args.reduction_components is None:
-            return base if base.method is None else replace(base, method=_seeded(base.method, args))
+            return base if base.method is None else replace(base, method=seeded(base.method, args))
         if base.method is None:
             raise ConfigError("--reduction-components needs a --reduction: pca, kernel-pca or svd.")
-        return replace(base, method=_seeded(replace(base.method, n_components=args.reduction_components), args))
+        return replace(base, method=seeded(replace(base.method, n_components=args.reduction_components), args))
     return replace(base, method=_reducer(args.reduction, args.reduction_components, args, base))
 
 
@@ -238,10 +128,10 @@ def _reducer(name: str, components: int | None, args: argparse.Namespace, base: 
             raise ConfigError("--reduction-components needs a --reduction: pca, kernel-pca or svd.")
         return None
     if isinstance(base.method, cls):
-        return _seeded(base.method if components is None else replace(base.method, n_components=components), args)
+        return seeded(base.method if components is None else replace(base.method, n_components=components), args)
     if components is None:
         raise ConfigError(f"--reduction {name} needs --reduction-components.")
-    return _seeded(cls(n_components=components), args)
+    return seeded(cls(n_components=components), args)
 
 
 def _cluster(args: argparse.Namespace, recipe: Recipe) -> ClusterConfig:
@@ -252,7 +142,7 @@ def _cluster(args: argparse.Namespace, recipe: Recipe) -> ClusterConfig:
         if given:
             raise ConfigError(f"{manifold_flag(next(iter(given)))} needs --cluster-on manifold.")
         return ClusterConfig(_method(args, recipe), on)
-    return ClusterConfig(_method(args, recipe), on, _seeded(replace(recipe.cluster.manifold, **given), args))
+    return ClusterConfig(_method(args, recipe), on, seeded(replace(recipe.cluster.manifold, **given), args))
 
 
 def _method(args: argparse.Namespace, recipe: Recipe) -> Any:
@@ -261,7 +151,7 @@ def _method(args: argparse.Namespace, recipe: Recipe) -> Any:
         base = CLUSTERINGS[args.cluster_method]()
     own = {field.name for field in dataclasses.fields(base)} - set(OTHER_FLAGS)
     name_of = next(name for name, cls in CLUSTERINGS.items() if isinstance(base, cls))
-    for name in _given(args, _names(CLUSTERINGS.values()) - set(OTHER_FLAGS)):
+    for name in flags_given(args, setting_names(CLUSTERINGS.values()) - set(OTHER_FLAGS)):
         if name not in own:
             raise ConfigError(f"{flag_of(name)} is not a setting of --cluster-method {name_of}.")
     for name in ("clusters", "ensemble_clusters"):
@@ -271,7 +161,7 @@ def _method(args: argparse.Namespace, recipe: Recipe) -> Any:
             )
     if args.clusters is not None:  # its range is checked here, before anything is read
         base = with_clusters(base, args.clusters)
-    return _seeded(_made(base, args, without=OTHER_FLAGS), args)
+    return seeded(with_flags(base, args, without=OTHER_FLAGS), args)
 
 
 def _others(args: argparse.Namespace, made: Plan) -> Iterable[Plan]:
@@ -300,21 +190,3 @@ def _random(made: Plan) -> bool:
     of_map = made.cluster.on == "projection" and hasattr(made.projection, "seed")
     of_map |= made.cluster.on == "manifold"
     return isinstance(made.model, TrainSpec) or of_map or seed_of(made.cluster.method) is not None
-
-
-def _names(classes: Iterable[type]) -> set[str]:
-    return {field.name for cls in classes for field in dataclasses.fields(cls)}
-
-
-def _given(args: argparse.Namespace, names: Iterable[str]) -> list[str]:
-    return [name for name in sorted(names) if getattr(args, name, None) is not None]
-
-
-def _seeded(config: Any, args: argparse.Namespace) -> Any:
-    return replace(config, seed=args.seed) if args.seed is not None and hasattr(config, "seed") else config
-
-
-def _made(base: Any, args: argparse.Namespace, without: Iterable[str] = ()) -> Any:
-    """Return a config with the flags that were given; the others keep what it says."""
-    own = {field.name for field in dataclasses.fields(base)} - set(without)
-    return replace(base, **{name: getattr(args, name) for name in _given(args, own)})

@@ -10,7 +10,7 @@ from typing import Any
 
 from core import checkpoints, compare, known, moving, pipeline, plans, report, review, roots, stages, tables, ways
 from core.architectures import ARCHITECTURES
-from core.cli import arguments, benchmark, inputs, outputs, reviewing
+from core.cli import arguments, benchmark, inputs, model_flags, outputs, reviewing
 from core.cli.bars import Bars
 from core.errors import CheckpointError, ConfigError, ExplorerError, ExportError
 from core.images import SAMPLES, SampleSource
@@ -109,14 +109,14 @@ def train(args: argparse.Namespace, bars: Bars) -> int:
         raise ConfigError(
             "--data is needed: a sample, a folder, a file or a data set; `datasets` lists how to name them."
         )
-    arguments.train_spec(args)  # a mistake in the flags is told before anything is read
+    model_flags.train_spec(args)  # a mistake in the flags is told before anything is read
     _check_name(args)
     device = inputs.checked_device(args.device)
     store = pipeline.open_store(args.store)
     images = stages.images(store, arguments.source(args), bars).value
     inputs.name_skipped(images)
-    learnt = arguments.learnt_from(args)
-    spec = arguments.usual_spec(args, images if learnt is None else stages.images(store, learnt, bars).value)
+    learnt = model_flags.learnt_from(args)
+    spec = model_flags.usual_spec(args, images if learnt is None else stages.images(store, learnt, bars).value)
     before = _check_place(args, spec)
     if before is not None and before.trained_on != stages.learnt_from(store, spec, images, bars)[0].name:
         raise ConfigError(f"{args.name or args.out} is a model of other images already; choose another name.")

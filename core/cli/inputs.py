@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass, replace
 
 from core import clustering, pipeline, plans, projection, stages
-from core.cli import arguments
+from core.cli import arguments, model_flags
 from core.cli.bars import Bars
 from core.errors import ConfigError, one_line
 from core.images import ImageSet
@@ -39,7 +39,7 @@ def asked(args: argparse.Namespace, bars: Bars, check_clusters: bool = True) -> 
     store = pipeline.open_store(args.store)
     images = stages.images(store, source, bars)
     name_skipped(images.value)
-    learnt = None if recipe.model is not None else arguments.learnt_from(args)
+    learnt = None if recipe.model is not None else model_flags.learnt_from(args)
     plan = arguments.plan(
         args,
         recipe,
