@@ -22,7 +22,7 @@ from core.projection.umap_map import umap
 SAMPLE = 20_000  # images that clusters are looked for among, at most
 DIMENSIONS, NEIGHBOURS, STARTS = 10, 15, 10
 REGULAR = (
-    1e-4  # added to variances, in the mixture as a share of the mean one, so that no cluster gets as thin as a line
+    1e-4  # added to variances, so that no cluster gets as thin as a line; in the mixture a share of the mean one
 )
 CORE = 0.7  # of a cluster's images, those nearest its centre, may be learnt from
 SURE = 0.95  # probability from which a class that the network gives an image is learnt from

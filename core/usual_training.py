@@ -16,7 +16,7 @@ from core.plans import TrainSpec
 
 PHOTOGRAPH = 64  # pixels a side above which images are photographs, and their latents hold more
 EPOCHS_60_000 = (
-    18  # 11 minutes of one core for 28×28; fewer images need more, though not as many as would make up for it
+    18  # 11 minutes of one core for 28×28; fewer images need more, though not so many as to make up for it
 )
 FEWEST_EPOCHS, MOST_EPOCHS = 6, 100
 LEAST = 0.15  # of the learning rate, after the last epoch

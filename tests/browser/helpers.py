@@ -185,27 +185,6 @@ def wait_drawn(page, other_than: str | None = None) -> str:
     return page.evaluate("document.querySelector('.ee-map').dataset.drawn")
 
 
-def wait_opened(page, seconds: float) -> None:
-    """Wait for the first map of a page; one that Streamlit's own script gave up is opened once more, as a reader would.
-
-    It sometimes loses an element of a page that it has just begun ("Bad delta path index"), and leaves the page empty.
-    """
-    from playwright.sync_api import TimeoutError
-
-    end, again = time.monotonic() + seconds, False
-    while True:
-        try:
-            page.wait_for_selector(DRAWN, timeout=5000)
-            return
-        except TimeoutError:
-            if time.monotonic() > end:
-                raise
-        if not again and any("Bad delta path" in problem for problem in page.problems):
-            again = True
-            page.problems.clear()
-            page.reload()
-
-
 def hover(page, row: int) -> bool:
     """Point at a row's dot; say whether the card shows it with its pictures (another dot may lie on top)."""
     from playwright.sync_api import TimeoutError

@@ -16,7 +16,6 @@ from tests.browser.helpers import (
     screens,
     selected,
     wait_drawn,
-    wait_opened,
 )
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -172,7 +171,7 @@ def test_a_large_lasso_sends_its_line_and_another_colour_only_its_numbers(files,
     with browser_page() as page:
         wire = large.Wire(page)
         page.goto(large.link(url, path))
-        wait_opened(page, 600)
+        large.wait_opened(page, 600)
         page.wait_for_timeout(1500)
         wire.clear()
         draw_box(page, *large.most_of_map(page))
