@@ -58,7 +58,11 @@ def enter(linked: bool) -> bool:
 
 
 def part(draw: Callable[..., None], run_every: float | None = None) -> Callable[..., None]:
-    """Return a part of a page that may run alone, every so many seconds; for who may be here no more the page runs again."""
+    """Return a part of a page that may run alone, every so many seconds; for who may be here no more the page runs again.
+
+    It lies in a container of the page: when a part runs again before the page has been sent, Streamlit drops all that the
+    page drew of it, and its own script gives up at a place that is missing before another ("Bad delta path index").
+    """
 
     @wraps(draw)
     def guarded(*args: object) -> None:
@@ -67,7 +71,12 @@ def part(draw: Callable[..., None], run_every: float | None = None) -> Callable[
         draw(*args)
 
     made: Callable[..., None] = st.fragment(guarded, run_every=run_every)
-    return made
+
+    def placed(*args: object) -> None:
+        with st.container():
+            made(*args)
+
+    return placed
 
 
 def _stays() -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from dashboard import sessions
 from dashboard.sidebar.images import OTHER
-from tests.browser.helpers import DRAWN, ROOT, screen
+from tests.browser.helpers import ROOT, screen
 
 FOLDER = ROOT.parent / "shared" / "data"
 FILES = ("mnist_train.npz", "mnist_test.npz")
@@ -63,27 +63,6 @@ def link(url: str, path: Path, **further: Any) -> str:
     """Return an address that opens a file on its PCA map."""
     view = {"data": OTHER, "path": str(path), "map": "pca", **further}
     return f"{url}/?{sessions.ADDRESS}={sessions.to_text(view)}"
-
-
-def wait_opened(page, seconds: float) -> None:
-    """Wait for the first map of a page; one that Streamlit's own script gave up is opened once more, as a reader would.
-
-    It sometimes loses an element of a page that it has just begun ("Bad delta path index"), and leaves the page empty.
-    """
-    from playwright.sync_api import TimeoutError
-
-    end, again = time.monotonic() + seconds, False
-    while True:
-        try:
-            page.wait_for_selector(DRAWN, timeout=5000)
-            return
-        except TimeoutError:
-            if time.monotonic() > end:
-                raise
-        if not again and any("Bad delta path" in problem for problem in page.problems):
-            again = True
-            page.problems.clear()
-            page.reload()
 
 
 class Wire:

@@ -171,7 +171,7 @@ def test_a_large_lasso_sends_its_line_and_another_colour_only_its_numbers(files,
     with browser_page() as page:
         wire = large.Wire(page)
         page.goto(large.link(url, path))
-        large.wait_opened(page, 600)
+        page.wait_for_selector(DRAWN, timeout=600_000)
         page.wait_for_timeout(1500)
         wire.clear()
         draw_box(page, *large.most_of_map(page))

@@ -24,6 +24,11 @@ def train(page, url):
     page.get_by_text("epoch 1", exact=True).wait_for()
 
 
+def stop_button(page):
+    """The page's own button; in its header Streamlit has one of that name, while the page runs."""
+    return page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Stop", exact=True)
+
+
 def log(page, last):
     """Open the log of the first job and return its texts, once its last one is there; a heading is drawn before it."""
     page.get_by_text("Log", exact=True).first.click()
@@ -44,13 +49,13 @@ def test_a_training_outlives_its_tab_and_a_lost_connection_and_another_tab_stops
         listing.get_by_text("Running (1)").wait_for()
         listing.get_by_text("batches").first.wait_for()
         training.goto(f"{url}/train")
-        training.get_by_role("button", name="Stop", exact=True).wait_for()
+        stop_button(training).wait_for()
         lines[-1].close()
         settle(training)
         assert listing.get_by_text("Running (1)").is_visible()
 
         settle(listing)
-        listing.get_by_role("button", name="Stop", exact=True).click()
+        stop_button(listing).click()
         listing.get_by_text("Ended (1)").wait_for()
         texts = log(listing, "Stopped.")
         assert texts.index("Training.") < texts.index("Asked to stop.") < texts.index("Stopped.") == len(texts) - 1
