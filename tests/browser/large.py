@@ -1,6 +1,5 @@
 """Large maps in a browser: all 70,000 digits as one file, a link that opens them, bytes on the wire, how soon a card shows."""
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
