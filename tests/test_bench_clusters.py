@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from core import pretrained
 from core.__main__ import main
 from core.bench import clusters
 from core.bench.clusters import Row
+from core.config import TrainingConfig
 
 
 @pytest.fixture
@@ -77,3 +79,20 @@ def test_what_cannot_be_scored_is_told(images, capsys):
     flags = ["--data", str(images / "learnt.npz"), "--methods", "magic", "--store", str(images / "store"), "--quiet"]
     assert main(["bench", "clusters", *flags]) == 2
     assert "There is no method 'magic'; there are pixels, conv-pool" in capsys.readouterr().err
+
+
+def test_features_are_scored_where_their_weights_are_and_asked_for_by_name_where_they_are_not(
+    images, capsys, monkeypatch
+):
+    flags = ["bench", "clusters", "--data", str(images / "test.npz"), "--methods", "features", "--quiet"]
+    flags += ["--store", str(images / "store")]
+    if pretrained.available():
+        assert "features" in clusters.here()
+        monkeypatch.setattr(pretrained, "TRAINING", TrainingConfig(epochs=1))
+        assert main(flags) == 0
+        assert "features, learnt from (60 images, 1 seeds): accuracy" in capsys.readouterr().out
+    monkeypatch.setattr(pretrained, "available", lambda: ())
+    monkeypatch.setattr(pretrained, "_packaged", lambda name: None)
+    assert "features" not in clusters.here()
+    assert main(flags) == 2
+    assert "pip install" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""How right clusters are that were found without a label: of pixels, of the published systems, and as the program begins.
+"""How right clusters are that were found without a label: of pixels, of published systems, of features, as the program begins.
 
 Labels score what came out, at the end, and tell how many groups there are; nothing else looks at them.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core import pipeline, plans, quality, recipes, ways
+from core import pipeline, plans, pretrained, quality, recipes, ways
 from core.architectures import fits
 from core.clustering import cluster
 from core.config import KMeansConfig, PCAConfig, TSNEConfig, UMAPConfig
@@ -28,12 +28,11 @@ from core.store import Store
 from core.usual_training import usual
 
 NAME = "clusters"
-WHAT = (
-    "how right clusters without a label are: of pixels, of published systems, of the default; labels only score them"
-)
-PIXELS, DEFAULT, MAPS = "pixels", "default", "maps"
+WHAT = "how right clusters without a label are: of pixels, published systems, features, the default; labels only score them"
+PIXELS, FEATURES, DEFAULT, MAPS = "pixels", "features", "default", "maps"
 SYSTEMS = ("conv-pool", "strided-small", "conv-mnist", "deep-bn")
-METHODS = (PIXELS, *SYSTEMS, DEFAULT, MAPS)
+METHODS = (PIXELS, *SYSTEMS, FEATURES, DEFAULT, MAPS)
+NETWORK = "efficientnet-lite0"  # that features are of: its weights come in a package
 NEIGHBOURS = 15  # training images whose clusters decide that of a test image
 SCORES = ("accuracy", "nmi", "ari")
 
@@ -82,6 +81,11 @@ class Given:
         return len(self.images.classes)
 
 
+def here() -> tuple[str, ...]:
+    """Return the methods that can be run on this computer: features need their weights."""
+    return tuple(name for name in METHODS if name != FEATURES or NETWORK in pretrained.available())
+
+
 def run(
     store: Store,
     data: str,
@@ -100,6 +104,8 @@ def run(
     unknown = [name for name in methods if name not in METHODS]
     if unknown:
         raise ConfigError(f"There is no method {unknown[0]!r}; there are {', '.join(METHODS)}.")
+    if FEATURES in methods:
+        pretrained.choose(NETWORK)  # says now what to install, not after hours
     source = parse_source(data)
     images = pipeline.run(store, Plan(source), "images", callback).images.value
     if images.y is None:
@@ -112,7 +118,7 @@ def run(
         if method in SYSTEMS and not fits(_spec(method).autoencoder, images.image_shape):
             continue
         for seed in seeds:
-            work = {PIXELS: _pixels, DEFAULT: _default, MAPS: _maps}.get(method)
+            work = {PIXELS: _pixels, FEATURES: _features, DEFAULT: _default, MAPS: _maps}.get(method)
             for row in _system(given, method, seed) if work is None else work(given, seed):
                 told(row)
                 rows.append(row)
@@ -137,29 +143,39 @@ def _system(given: Given, name: str, seed: int) -> list[Row]:
     return [_of_results(given, name, seed, "learnt from", pipeline.run(given.store, plan, callback=given.callback))]
 
 
-def _plan(given: Given, seed: int) -> Plan:
-    """Return what the program begins with."""
+def _plan(given: Given, model: TrainSpec, seed: int) -> Plan:
+    """Return what the program begins with for a model."""
     n = len(given.images)
     found = ways.usual(n)
-    plan = Plan(
-        given.source, usual(given.images.image_shape, n, given.k), found.reduction or Plan.reduction,
-        cluster=ways.cluster_of(found, n, given.k),
-    )  # fmt: skip
-    return plans.reseeded(plan, seed)
+    cluster = ways.cluster_of(found, n, given.k)
+    return plans.reseeded(Plan(given.source, model, found.reduction or Plan.reduction, cluster=cluster), seed)
+
+
+def _usual(given: Given, seed: int) -> Plan:
+    """Return what the program begins with."""
+    return _plan(given, usual(given.images.image_shape, len(given.images), given.k), seed)
 
 
 def _clustered(given: Given, plan: Plan) -> Results:
     """Return the results of a plan without a map."""
     made = pipeline.run(given.store, plan, "manifold", given.callback)
-    here = replace(made, on=plan.cluster.on)
-    found = pipeline.clustering(given.store, pipeline.clustered(here), plan.cluster, given.callback)
-    return replace(here, clustering=found)
+    made = replace(made, on=plan.cluster.on)
+    found = pipeline.clustering(given.store, pipeline.clustered(made), plan.cluster, given.callback)
+    return replace(made, clustering=found)
 
 
 def _default(given: Given, seed: int) -> list[Row]:
-    plan = _plan(given, seed)
+    return _of_plan(given, DEFAULT, _usual(given, seed), seed)
+
+
+def _features(given: Given, seed: int) -> list[Row]:
+    spec = TrainSpec(pretrained.choose(NETWORK), pretrained.TRAINING)
+    return _of_plan(given, FEATURES, _plan(given, spec, seed), seed)
+
+
+def _of_plan(given: Given, method: str, plan: Plan, seed: int) -> list[Row]:
     made = _clustered(given, plan)
-    rows = [_of_results(given, DEFAULT, seed, "learnt from", made)]
+    rows = [_of_results(given, method, seed, "learnt from", made)]
     if given.test is None:
         return rows
     source, images = given.test
@@ -168,7 +184,7 @@ def _default(given: Given, seed: int) -> list[Row]:
     near = searcher(some(made.latents).value.latents, NEIGHBOURS, "euclidean")(some(encoded).value.latents)[1]
     labels = some(made.clustering).value.labels
     voted = np.array([np.bincount(labels[row], minlength=given.k).argmax() for row in near])
-    rows.append(_row(given, DEFAULT, seed, "test part", images, voted))
+    rows.append(_row(given, method, seed, "test part", images, voted))
     with tempfile.TemporaryDirectory(prefix="embedding-explorer-") as folder:
         path = Path(folder) / "both.npz"
         assert given.images.y is not None and images.y is not None
@@ -178,7 +194,7 @@ def _default(given: Given, seed: int) -> list[Row]:
             y=np.concatenate([given.images.y, images.y]),
         )
         whole = replace(plan, source=parse_source(str(path)), model=model)
-        rows.append(_of_results(given, DEFAULT, seed, "both", _clustered(given, whole)))
+        rows.append(_of_results(given, method, seed, "both", _clustered(given, whole)))
     return rows
 
 
@@ -186,7 +202,7 @@ def _maps(given: Given, seed: int) -> list[Row]:
     """Return how much of the default latents' neighbourhoods each map keeps."""
     rows = []
     for config in (PCAConfig(2), TSNEConfig(2, seed=seed), UMAPConfig(2, seed=seed)):
-        plan = replace(_plan(given, seed), projection=config)
+        plan = replace(_usual(given, seed), projection=config)
         made = pipeline.run(given.store, plan, "projection", given.callback)
         values, places = some(made.reduced).value.values, some(made.projection).value.coordinates
         chosen = np.sort(np.random.default_rng(0).choice(len(values), min(JUDGED, len(values)), replace=False))

@@ -92,7 +92,7 @@ def _clusters(args: argparse.Namespace, bars: Bars) -> int:
         bars.close()
         print(clusters.text(row), flush=True)
 
-    methods = args.methods or clusters.METHODS
+    methods = args.methods or clusters.here()
     rows = clusters.run(open_store(args.store), args.data, args.test, methods, args.seeds, told, bars)
     print(clusters.table(rows))
     if args.json is not None:

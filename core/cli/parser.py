@@ -118,7 +118,10 @@ def build() -> argparse.ArgumentParser:
     timed.add_argument("--count", type=int, default=1_000_000, metavar="N", help="images of `million` (1000000)")
     timed.add_argument("--test", metavar="SRC", help="of `clusters`: images to score that nothing is learnt from")
     timed.add_argument(
-        "--methods", nargs="+", metavar="NAME", help=f"of `clusters`: {', '.join(clusters.METHODS)} (all)"
+        "--methods",
+        nargs="+",
+        metavar="NAME",
+        help=f"of `clusters`: {', '.join(clusters.METHODS)} (all that can be run here)",
     )
     timed.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="SEED", help="of `clusters` (0)")
     timed.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file, too")
