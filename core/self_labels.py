@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from core.clustering import MIXTURE_SAMPLE, cluster
+from core.clustering.joining import joined
 from core.config import GaussianMixtureConfig, UMAPConfig
 from core.errors import ConfigError
 from core.neighbours import search
@@ -21,6 +22,8 @@ from core.projection.umap_map import umap
 
 SAMPLE = 20_000  # images that clusters are looked for among, at most
 DIMENSIONS, NEIGHBOURS, STARTS = 10, 15, 10
+FURTHER = 100  # neighbours, of few images as many as half a cluster, that say which parts are of one cluster
+PARTS = 1.2  # for a cluster, that the mixture has and that are joined
 REGULAR = (
     1e-4  # added to variances, so that no cluster gets as thin as a line; in the mixture a share of the mean one
 )
@@ -61,13 +64,15 @@ def find(rows: np.ndarray, latents: np.ndarray, k: int, seed: int, callback: Cal
     UMAP to 10 dimensions and a Gaussian mixture, as in McConville et al.: N2D (2019). Learning from those that neighbours
     agree about: Van Gansbeke et al.: SCAN (ECCV 2020); from those near a centre: Niu et al.: SPICE (IEEE TIP 2022).
     """
-    graph = search(latents, NEIGHBOURS, "euclidean", callback)
+    graph = search(latents, max(NEIGHBOURS + 1, min(FURTHER, len(rows) // (2 * k))), "euclidean", callback)
     unfolded = umap(latents, UMAPConfig(DIMENSIONS, NEIGHBOURS, 0.0, seed=seed), callback, graph=graph)
-    method = GaussianMixtureConfig(k, reg_covar=REGULAR, n_init=STARTS, seed=seed, start_sample=MIXTURE_SAMPLE)
-    labels = cluster(unfolded, method, callback).labels
+    count = math.ceil(PARTS * k)
+    method = GaussianMixtureConfig(count, reg_covar=REGULAR, n_init=STARTS, seed=seed, start_sample=MIXTURE_SAMPLE)
+    parts = cluster(unfolded, method, callback).labels
+    labels = joined(parts, graph.rows[:, NEIGHBOURS:], k)
     asked = min(NEIGHBOURS, max(1, len(rows) // (4 * k)))
     agreed = (labels[graph.rows[:, :asked]] == labels[:, None]).all(axis=1)
-    agreed &= _central(unfolded, labels)
+    agreed &= _central(unfolded, parts)
     return SelfLabels(rows[agreed].astype(np.int64), labels[agreed].astype(np.int64))
 
 
