@@ -22,10 +22,10 @@ from core.models import identity
 from core.plans import AnyModel, Plan, Staged, TrainSpec
 from core.store import key_of
 
-# Bump a number when its stage's algorithm changes: old entries are then never found again. UMAP has one of its own.
+# Bump a number when its stage's algorithm changes: old entries are then never found again. UMAP and own labels have their own.
 VERSIONS = {
     "images": 1, "features": 1, "model": 1, "training": 1, "latents": 1, "reduced": 1, "neighbours": 2, "projection": 2,
-    "umap": 2, "manifold": 1, "clustering": 1, "ensemble": 2,
+    "umap": 2, "manifold": 1, "clustering": 1, "ensemble": 2, "self_labels": 2,
 }  # fmt: skip
 
 
@@ -45,6 +45,8 @@ def model_key(image_set: ImageSet, spec: TrainSpec, validation: ImageSet | None 
     training = to_json(spec.training)
     if training["precision"] == "auto":
         del training["precision"]  # models of before there was this setting are found again
+    if spec.training.self_label_clusters:
+        read.append(str(VERSIONS["self_labels"]))
     return key_of(VERSIONS["model"], read[0], identity(spec.autoencoder), training, *read[1:])
 
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from playwright.sync_api import TimeoutError
 
 from core import pretrained
 from core.images import ArraySource
@@ -47,20 +46,8 @@ def test_features_are_chosen_mapped_hovered_and_walked(tmp_path):
         settle(page)
         choose(page, "Walk", "around a cluster")
         page.get_by_text("what the model decodes, beside the nearest real image").wait_for()
-        _wait_for_pictures(page, 12)
+        page.wait_for_function("document.querySelectorAll('.ee-picture').length >= 12")
         assert page.outside == [] and page.problems == []
-
-
-def _wait_for_pictures(page, count):
-    """Wait for a walk's pictures; on a busy machine a page that was drawn again meanwhile has to be asked once more."""
-    for _ in range(3):
-        try:
-            page.wait_for_function(f"document.querySelectorAll('.ee-picture').length >= {count}", timeout=25_000)
-            return
-        except TimeoutError:
-            panel(page, "Pictures")
-            panel(page, "Walks")
-    raise AssertionError("the walk has no pictures")
 
 
 def _made(folder, path):
