@@ -22,3 +22,19 @@ def store(tmp_path):
 def rng():
     """A seeded random generator."""
     return np.random.default_rng(0)
+
+
+def pytest_collection_modifyitems(items):
+    """Let what drives a browser fail twice before it counts: on a machine that does much else a page is late at random."""
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Show why a test had to be run once more: that may be a fault of the page, and is to be looked into."""
+    for report in terminalreporter.stats.get("rerun", []):
+        terminalreporter.section(f"run once more: {report.nodeid}")
+        terminalreporter.line(report.longreprtext)
+        for title, text in report.sections:
+            terminalreporter.line(f"{title}\n{text}")
