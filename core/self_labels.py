@@ -22,7 +22,7 @@ from core.projection.umap_map import umap
 
 SAMPLE = 20_000  # images that clusters are looked for among, at most
 DIMENSIONS, NEIGHBOURS, STARTS = 10, 15, 10
-FURTHER = 100  # neighbours, of few images as many as a fifth of a cluster, that say which parts are of one cluster
+FURTHER = 100  # neighbours, of few images as many as a fourth of a cluster, that say which parts are of one cluster
 PARTS = 1.2  # for a cluster, that the mixture has and that are joined
 REGULAR = (
     1e-4  # added to variances, so that no cluster gets as thin as a line; in the mixture a share of the mean one
@@ -64,7 +64,7 @@ def find(rows: np.ndarray, latents: np.ndarray, k: int, seed: int, callback: Cal
     UMAP to 10 dimensions and a Gaussian mixture, as in McConville et al.: N2D (2019). Learning from those that neighbours
     agree about: Van Gansbeke et al.: SCAN (ECCV 2020); from those near a centre: Niu et al.: SPICE (IEEE TIP 2022).
     """
-    graph = search(latents, max(NEIGHBOURS + 1, min(FURTHER, len(rows) // (5 * k))), "euclidean", callback)
+    graph = search(latents, max(NEIGHBOURS + 1, min(FURTHER, len(rows) // (4 * k))), "euclidean", callback)
     unfolded = umap(latents, UMAPConfig(DIMENSIONS, NEIGHBOURS, 0.0, seed=seed), callback, graph=graph)
     count = math.ceil(PARTS * k)
     method = GaussianMixtureConfig(count, reg_covar=REGULAR, n_init=STARTS, seed=seed, start_sample=MIXTURE_SAMPLE)
