@@ -42,10 +42,9 @@ class SelfLabels:
 
 def check_size(k: int, n: int) -> None:
     """Raise ConfigError when n images are too few to be given k labels."""
-    if k and n < max(2 * k, NEIGHBOURS + 1):
-        raise ConfigError(
-            f"self_label_clusters {k} needs at least {max(2 * k, NEIGHBOURS + 1)} images; there are {n}."
-        )
+    fewest = max(2 * k, NEIGHBOURS + 2)  # one neighbour at least beside those of the manifold
+    if k and n < fewest:
+        raise ConfigError(f"self_label_clusters {k} needs at least {fewest} images; there are {n}.")
 
 
 def sample(rows: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -9,7 +9,7 @@ from core.config import AutoencoderConfig, TrainingConfig
 from core.errors import ConfigError
 from core.images import image_set
 from core.progress import Cancelled
-from core.self_labels import Head, agreement_loss, find, sample
+from core.self_labels import Head, agreement_loss, check_size, find, sample
 from core.training import train
 from tests.made_up import blobs
 
@@ -50,6 +50,15 @@ def test_an_island_is_given_to_the_cluster_of_its_further_neighbours():
     assert {label_of[row] for row in range(450, 475) if row in label_of} <= {group}
     kept = [np.isin(np.flatnonzero(y == group), found.rows).mean() for group in range(3)]
     assert min(kept) > 0.6 and max(kept) < 0.9
+
+
+@pytest.mark.parametrize(("n", "k"), [(17, 2), (17, 8), (40, 20)])
+def test_as_few_images_as_there_may_be_are_clustered(n, k):
+    check_size(k, n)
+    found = find(np.arange(n), np.random.default_rng(0).normal(size=(n, 4)).astype(np.float32), k, 0)
+    assert set(found.labels) <= set(range(k))
+    with pytest.raises(ConfigError, match="needs at least"):
+        check_size(k, n - 1)
 
 
 def test_the_same_seed_finds_the_same():
@@ -147,7 +156,7 @@ def test_a_training_is_stopped_while_it_looks_for_clusters():
 
 
 def test_too_few_images_and_settings_that_do_not_fit_are_refused():
-    with pytest.raises(ConfigError, match="needs at least 16 images; there are 9"):
+    with pytest.raises(ConfigError, match="needs at least 17 images; there are 9"):
         train(
             image_set(blobs(10)[0]), AutoencoderConfig(4, 4), TrainingConfig(**SETTINGS | {"self_label_clusters": 2})
         )
