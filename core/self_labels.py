@@ -23,10 +23,8 @@ from core.projection.umap_map import umap
 SAMPLE = 20_000  # images that clusters are looked for among, at most
 DIMENSIONS, NEIGHBOURS, STARTS = 10, 15, 10
 FURTHER = 100  # neighbours, of few images as many as a fourth of a cluster, that say which parts are of one cluster
-PARTS = 1.2  # for a cluster, that the mixture has and that are joined
-REGULAR = (
-    1e-4  # added to variances, so that no cluster gets as thin as a line; in the mixture a share of the mean one
-)
+PARTS = 1.2  # a cluster: so many the mixture has, and they are joined
+REGULAR = 1e-4  # added to variances against clusters thin as a line; in the mixture a share of the mean one
 CORE = 0.7  # of a cluster's images, those nearest its centre, may be learnt from
 SURE = 0.95  # probability from which a class that the network gives an image is learnt from
 SCALE = 10.0  # of the cosines that the head makes probabilities of

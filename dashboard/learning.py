@@ -68,6 +68,11 @@ def watch(name: str, polling: bool, stopped: Interrupted | None = None) -> None:
             "With more epochs it goes on from here.",
             icon=":material/check_circle:",
         )
+    so_far(job)
+
+
+def so_far(job: Job) -> None:
+    """Show the losses of a training job, and what the model makes of some images, as far as it has come."""
     if job.preview is not None and "went_on" in job.preview:
         st.caption(components.plain(f"It went on after {job.preview['went_on']}."))
     if _history(job):

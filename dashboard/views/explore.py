@@ -82,9 +82,11 @@ def _learn(plan: Plan) -> None:
             "The pretrained network reads each image once, and a decoder learns to turn its features back into images"
         )
     st.markdown(f"{what}; then the map appears here. Stopping keeps complete epochs.")
-    if not job.active:
+    if job.active:
+        door.part(learning.watch, components.POLL_SECONDS)(job.id, True)
+    else:
         components.job_ended(job, "Go on" if job.state == "cancelled" else "Try again")
-    door.part(learning.watch, components.POLL_SECONDS if job.active else None)(job.id, job.active)
+        learning.so_far(job)
 
 
 def _no_weights() -> None:
