@@ -35,3 +35,11 @@ def test_fewer_parts_than_clusters_stay_as_they_are():
     found = joined(PARTS, neighbours({}), 9)
     assert found.dtype == np.int64
     assert found.tolist() == np.repeat([0, 1, 2, 3], [40, 40, 10, 3]).tolist()
+
+
+def test_a_small_part_is_joined_before_large_ones_that_have_more_links_between_them():
+    parts = np.repeat([0, 1, 2], [40, 40, 10])
+    links = np.arange(90)[:, None].repeat(2, axis=1)  # each image's own part but for
+    links[:30, 0] = 40 + np.arange(30)  # 30 links between the large ones,
+    links[80:] = np.arange(20).reshape(10, 2)  # and 20 of the small one
+    assert joined(parts, links, 2).tolist() == np.repeat([0, 1, 0], [40, 40, 10]).tolist()
