@@ -28,6 +28,7 @@ ORDER = [
     "threads",
     "compiled",
     "accelerated",
+    "engines",
     "store",
     "scratch",
     "roots",
@@ -39,6 +40,7 @@ ORDER = [
     "cluster_cards",
     "readers",
     "images",
+    "parts",
     "models",
     "checkpoints",
     "autoencoders",
@@ -76,6 +78,7 @@ ORDER = [
     "walks",
     "sheets",
     "web",
+    "atlas",
     "figures",
     "export",
     "pictures",
@@ -106,6 +109,7 @@ ORDER = [
     "ways",
     "recipes",
     "runs",
+    "shards",
     "notebook",
     "worker",
     "jobs",
@@ -114,7 +118,20 @@ ORDER = [
     "__main__",
 ]
 UNPICKLERS = ("pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve")
-HEAVY = ("torch", "torchvision", "streamlit", "umap", "numba", "sklearn", "openTSNE", "plotly")
+HEAVY = (
+    "torch",
+    "torchvision",
+    "streamlit",
+    "umap",
+    "numba",
+    "sklearn",
+    "openTSNE",
+    "plotly",
+    "ray",
+    "duckdb",
+    "faiss",
+    "fsspec",
+)
 
 
 def _sources(folder):
