@@ -11,6 +11,7 @@ from core import roots
 from core.errors import DataError
 from core.imageset import ImageSet, Skipped, image_set, subset
 from core.progress import Callback, Progress, ignore
+from core.readers import remote
 from core.readers.arrays import pixels, read_arrays
 from core.readers.files import EXTENSIONS as PICTURE_ENDINGS
 from core.readers.files import list_pictures
@@ -20,6 +21,8 @@ from core.readers.names import base_of, parse_source, split_part
 from core.readers.parts import join, parts_of
 from core.readers.pictures import Frame, read_picture
 from core.readers.samples import read_sample, sample_file
+from core.readers.shard_lists import marks
+from core.readers.sharded import read_sharded
 from core.readers.sources import (
     SAMPLES,
     ArchiveSource,
@@ -28,6 +31,7 @@ from core.readers.sources import (
     JoinedSource,
     LabelledSource,
     SampleSource,
+    ShardedSource,
     Source,
     SubsetSource,
     TorchvisionSource,
@@ -47,6 +51,7 @@ __all__ = [
     "JoinedSource",
     "LabelledSource",
     "SampleSource",
+    "ShardedSource",
     "Skipped",
     "Source",
     "SubsetSource",
@@ -88,6 +93,8 @@ def load(source: Source, callback: Callback = ignore) -> ImageSet:
     _check_roots(source)
     if isinstance(source, FolderSource | ArchiveSource):
         return read_folder(source, callback)
+    if isinstance(source, ShardedSource):
+        return read_sharded(source, callback)
     callback(Progress("Reading images", 0, 1, "file"))
     if isinstance(source, SampleSource):
         return read_sample(source, assets_root())
@@ -120,6 +127,10 @@ def signature(source: Source) -> str:
         for file in list_pictures(source.path).files:
             digest.update(f"{file.id}\0{file.size}\0{file.mtime_ns}\0".encode())
         return digest.hexdigest()
+    if isinstance(source, ShardedSource):
+        for mark in marks(source):
+            digest.update(mark.encode())
+        return digest.hexdigest()
     for path in _files(source):
         try:
             status = path.stat()
@@ -133,6 +144,8 @@ def _check_roots(source: Source) -> None:
     """Check what a source opens itself, each file as what a link to it leads to."""
     if isinstance(source, TorchvisionSource):
         roots.check(source.root)  # before any folder below it is listed
+    if isinstance(source, ShardedSource):
+        remote.check(source.path)
     if isinstance(source, SampleSource):
         return
     opened = [source.path] if isinstance(source, FolderSource) else _files(source)

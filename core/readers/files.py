@@ -18,12 +18,16 @@ EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff",
 
 @dataclass(frozen=True)
 class PictureFile:
-    """A file that by its name is a picture: relative path in valid text, how to open it, bytes, time of change in ns."""
+    """A file that by its name is a picture: relative path in valid text, how to open it, bytes, time of change in ns.
+
+    `path` is where it lies, with every link followed; "" for what lies in an archive.
+    """
 
     id: str
     open: Callable[[], BinaryIO]
     size: int
     mtime_ns: int
+    path: str = ""
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -45,8 +49,8 @@ def natural_key(text: str) -> tuple[list[tuple[str, int]], str]:
     return [(word, int(digits[-4000:]) if digits else -1) for word, digits in pairs], text
 
 
-def list_pictures(folder: str) -> Listing:
-    """Walk a folder for pictures, by extension.
+def list_pictures(folder: str, endings: tuple[str, ...] = EXTENSIONS) -> Listing:
+    """Walk a folder for pictures, or for files with other endings.
 
     Hidden files and folders are passed over. A link to a picture inside the folder is followed; a link to a
     folder never is, so there are no cycles, and nothing outside the folder is read.
@@ -74,7 +78,7 @@ def list_pictures(folder: str) -> Listing:
             if entry.is_dir(follow_symlinks=False):
                 waiting.append(Path(entry.path))
                 continue
-            found = _look(entry, root)
+            found = _look(entry, root, endings)
             if isinstance(found, PictureFile):
                 files.append(found)
             elif found is not None:
@@ -102,10 +106,10 @@ def _id(path: Path, root: Path) -> str:
     return as_text(path.relative_to(root).as_posix())
 
 
-def _look(entry: os.DirEntry[str], root: Path) -> PictureFile | Skipped | None:
+def _look(entry: os.DirEntry[str], root: Path, endings: tuple[str, ...]) -> PictureFile | Skipped | None:
     path = Path(entry.path)
     id = _id(path, root)
-    named = entry.name.lower().endswith(EXTENSIONS)
+    named = entry.name.lower().endswith(endings)
     try:
         if entry.is_symlink():
             target = path.resolve(strict=True)
@@ -123,4 +127,5 @@ def _look(entry: os.DirEntry[str], root: Path) -> PictureFile | Skipped | None:
         status = entry.stat()
     except (OSError, RuntimeError):  # RuntimeError: a link to itself, before Python 3.13
         return Skipped(id, "broken link" if entry.is_symlink() else "cannot be opened") if named else None
-    return PictureFile(id, partial(open_file, path, links=False), status.st_size, status.st_mtime_ns)
+    opened = partial(open_file, path, links=False)
+    return PictureFile(id, opened, status.st_size, status.st_mtime_ns, str(path))

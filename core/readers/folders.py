@@ -54,7 +54,7 @@ def read_folder(source: FolderSource | ArchiveSource, callback: Callback = ignor
     listing = pictures_of(source)
     if not listing.files:
         raise DataError(_nothing(source.path, listing))
-    with _quiet_pillow():
+    with quiet_pillow():
         headers, unread = _each(listing.files, lambda file: read_header(file.open), "Looking at images", callback)
         good = [file for file, header in zip(listing.files, headers, strict=True) if header is not None]
         _enough(source.path, len(good), listing.skipped + unread)
@@ -170,7 +170,8 @@ def _enough(path: str, count: int, skipped: Sequence[Skipped]) -> None:
 
 
 @contextmanager
-def _quiet_pillow() -> Iterator[None]:
+def quiet_pillow() -> Iterator[None]:
+    """Let Pillow not warn of what is looked after here."""
     # Pillow warns of odd metadata and of sizes that are checked here anyway; damage is reported as Skipped.
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")

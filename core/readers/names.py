@@ -1,11 +1,18 @@
-"""What people type to name their images, understood: `digits`, `/a/folder`, `a.npz`, `a.zip`, `mnist:/dir:test`."""
+"""What people type to name their images, understood: `digits`, `/a/folder`, `a.npz`, `a.zip`, `mnist:/dir:test`.
+
+`a.parquet`, `a.tar`, `s3://bucket/folder`, and a folder of such files without pictures are shards; `shards:/a/folder` reads a
+folder of pictures as shards, too.
+"""
 
 import os
+from itertools import islice
 from pathlib import Path
 from typing import get_args
 
 from core import roots
 from core.errors import ConfigError, DataError
+from core.readers import addresses, remote
+from core.readers.files import EXTENSIONS
 from core.readers.labels import is_csv
 from core.readers.parts import ALL, PARTS, part_of, parts_of
 from core.readers.sources import (
@@ -16,6 +23,7 @@ from core.readers.sources import (
     FolderSource,
     LabelledSource,
     SampleSource,
+    ShardedSource,
     Source,
     SubsetSource,
     TorchvisionSource,
@@ -24,6 +32,8 @@ from core.readers.sources import (
 )
 
 LONGEST = 4096  # letters of a path
+SHARDS = "shards:"
+SHARD_ENDINGS = (".parquet", ".tar")
 
 
 def parse_source(
@@ -58,8 +68,8 @@ def parse_source(
             f"Labels {labels!r} can only be given with a .npy or .npz file of images, not with {text!r}; "
             "a CSV of id,label goes with any images."
         )
-    if size is not None and not isinstance(source, FolderSource | ArchiveSource):
-        raise ConfigError(f"A size can only be given for a folder or a ZIP of images, not for {text!r}.")
+    if size is not None and not isinstance(source, FolderSource | ArchiveSource | ShardedSource):
+        raise ConfigError(f"A size can only be given for a folder, a ZIP or shards of images, not for {text!r}.")
     if part:
         source = part_of(source, part)
     elif not isinstance(source, TorchvisionSource) and array is None and parts_of(source):
@@ -95,10 +105,12 @@ def _named(text: str) -> Source | None:
 
 
 def _path(text: str, labels: str | None, size: int | None) -> Source:
+    if text.startswith(SHARDS) or addresses.is_address(text):
+        return _sharded(text.removeprefix(SHARDS), size)
     path = _absolute(text)
     if is_folder(path):
-        return FolderSource(path, size)
-    file = path.lower().endswith((".npy", ".npz", ".zip"))
+        return ShardedSource(path, size) if _holds_shards(path) else FolderSource(path, size)
+    file = path.lower().endswith((".npy", ".npz", ".zip", *SHARD_ENDINGS))
     if (
         file and path != text and not Path(path).exists()
     ):  # the sentence says what was typed, not where it was looked for
@@ -107,10 +119,45 @@ def _path(text: str, labels: str | None, size: int | None) -> Source:
         return ArraySource(path, _absolute(labels) if labels else None)
     if path.lower().endswith(".zip"):
         return ArchiveSource(path, size)
+    if path.lower().endswith(SHARD_ENDINGS):
+        return ShardedSource(path, size)
     raise DataError(
-        f"{as_text(text)!r} is not a sample ({', '.join(SAMPLES)}), a folder that exists, a .npy, .npz or .zip file, "
-        "or a data set such as mnist:/folder."
+        f"{as_text(text)!r} is not a sample ({', '.join(SAMPLES)}), a folder that exists, a .npy, .npz, .zip, .parquet "
+        "or .tar file, an address such as s3://bucket/folder, or a data set such as mnist:/folder."
     )
+
+
+def _sharded(text: str, size: int | None) -> ShardedSource:
+    """Understand an address, or what follows `shards:`."""
+    source = ShardedSource(text if addresses.is_address(text) else _absolute(text), size)
+    if addresses.is_address(source.path):
+        remote.check(source.path)
+        return source
+    path = _absolute(source.path)
+    if not is_folder(path) and not (path.lower().endswith(SHARD_ENDINGS) and Path(path).is_file()):
+        raise DataError(f"{as_text(text)!r} is not a folder that exists, nor a .parquet or .tar file.")
+    return source
+
+
+def _holds_shards(folder: str) -> bool:
+    """Say whether a folder holds Parquet files or tars at any depth and no pictures or arrays, as far as it is looked at."""
+    found, seen, waiting = False, 0, [folder]
+    while waiting and seen < roots.MOST_SEEN:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in islice(entries, roots.MOST_SEEN - seen):
+                    seen += 1
+                    name = entry.name.lower()
+                    if name.startswith("."):
+                        continue
+                    if name.endswith((*EXTENSIONS, ".npy")):
+                        return False
+                    found = found or name.endswith(SHARD_ENDINGS)
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+        except OSError:
+            continue  # the reader says what is wrong with it
+    return found
 
 
 def _absolute(text: str) -> str:

@@ -8,10 +8,12 @@ from typing import Any, Literal, get_args
 
 from core.errors import ConfigError, DataError
 from core.imageset import MAX_SIDE, MIN_IMAGES, MIN_SIDE
+from core.readers import addresses
 
 Color = Literal["auto", "gray", "rgb"]
 Dataset = Literal["mnist", "fashion-mnist", "cifar-10"]
 SAMPLES = ("digits", "emoji")
+LONGEST_COLUMN = 500  # letters
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,35 @@ class ArraySource:
         _texts(self, "path", "x", "y", "classes")
         if self.labels is not None:
             _texts(self, "labels")
+
+
+@dataclass(frozen=True)
+class ShardedSource:
+    """Pictures in Parquet files, in WebDataset's tars or in a folder, as shards that are read one at a time.
+
+    Parameters
+    ----------
+    path : a folder, one file, or an address, s3:// or gs://, of either; file:// becomes the path behind it.
+    size : side in pixels, 8..128; None is that of the first shard's pictures where they are all of one, else 64.
+    color : "auto" is gray where no picture of the first shard that can be read has a colour.
+    image, label, id : columns of the encoded pictures, of labels and of ids; "" finds those of usual names.
+    """
+
+    path: str
+    size: int | None = None
+    color: Color = "auto"
+    image: str = ""
+    label: str = ""
+    id: str = ""
+
+    def __post_init__(self) -> None:
+        _texts(self, "path")
+        object.__setattr__(self, "path", addresses.checked(self.path))
+        _frame(self.size, self.color)
+        for name in ("image", "label", "id"):
+            value = getattr(self, name)
+            if not isinstance(value, str) or "\0" in value or len(value) > LONGEST_COLUMN:
+                raise ConfigError(f"{name} {value!r:.80} must be the name of a column.")
 
 
 @dataclass(frozen=True)
@@ -151,11 +182,19 @@ Source = (
     | ArchiveSource
     | ArraySource
     | TorchvisionSource
+    | ShardedSource
     | JoinedSource
     | LabelledSource
     | SubsetSource
 )
-_SINGLE: tuple[type, ...] = (SampleSource, FolderSource, ArchiveSource, ArraySource, TorchvisionSource)
+_SINGLE: tuple[type, ...] = (
+    SampleSource,
+    FolderSource,
+    ArchiveSource,
+    ArraySource,
+    TorchvisionSource,
+    ShardedSource,
+)
 _CLASSES: tuple[type, ...] = (*_SINGLE, JoinedSource, LabelledSource, SubsetSource)
 
 
@@ -192,7 +231,7 @@ def source_from_json(values: Mapping[str, Any]) -> Source:
     Raises
     ------
     ConfigError : the type or a setting is not known, or a value is out of its range.
-    DataError : there is no sample of this name.
+    DataError : there is no sample of this name, or an address is of no kind that is read.
     """
     known = {cls.__name__: cls for cls in _CLASSES}
     if not isinstance(values, Mapping) or not isinstance(values.get("type"), str) or values["type"] not in known:

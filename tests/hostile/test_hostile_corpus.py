@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from tests.hostile import archives, arrays, checkpoints, json_files, names, pictures, tables
+from tests.hostile import archives, arrays, checkpoints, json_files, names, pictures, shards, tables
 
 KINDS = {
     "pictures": pictures.CASES, "names": names.CASES, "archives": archives.CASES, "arrays": arrays.CASES,
-    "tables": tables.CASES, "json": json_files.CASES, "checkpoints": checkpoints.CASES,
+    "tables": tables.CASES, "json": json_files.CASES, "checkpoints": checkpoints.CASES, "shards": shards.CASES,
 }  # fmt: skip
 CASES = [pytest.param(case, id=f"{kind}: {case.name}") for kind, cases in KINDS.items() for case in cases]
 

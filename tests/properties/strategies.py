@@ -33,6 +33,7 @@ from core.images import (
     JoinedSource,
     LabelledSource,
     SampleSource,
+    ShardedSource,
     SubsetSource,
     TorchvisionSource,
 )
@@ -219,6 +220,9 @@ SINGLE = st.one_of(
     st.builds(SampleSource, st.sampled_from(["digits", "emoji"])),
     st.builds(FolderSource, PATH, or_none(whole(8, 128)), st.sampled_from(["auto", "gray", "rgb"])),
     st.builds(ArraySource, PATH, or_none(PATH), PATH, PATH, PATH),
+    st.builds(
+        ShardedSource, PATH, or_none(whole(8, 128)), st.sampled_from(["auto", "gray", "rgb"]), TEXT, TEXT, TEXT
+    ),
     st.builds(TorchvisionSource, PATH, st.sampled_from(["mnist", "fashion-mnist", "cifar-10"]), st.booleans()),
 )
 JOINED = st.lists(st.tuples(PATH, SINGLE), min_size=1, max_size=3, unique_by=lambda pair: pair[0]).map(
