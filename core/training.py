@@ -35,7 +35,7 @@ KEEP_SHARE = 0.01  # of the time may go into keeping states
 KEEP_SECONDS = 5.0  # between two states at least: what a killed training loses, and disks wear
 Keep = Callable[[State], object]
 _log = logging.getLogger(__name__)
-_LOSSES: dict[str, Callable[[], nn.Module]] = {
+LOSSES: dict[str, Callable[[], nn.Module]] = {
     "mse": nn.MSELoss,
     "l1": nn.L1Loss,
     "huber": lambda: nn.HuberLoss(delta=0.1),
@@ -127,7 +127,7 @@ def _begun(
 ) -> Run:
     order = np.random.default_rng(training.seed).permutation(len(images))
     held = min(round(len(images) * training.validation_share), len(images) - 1) if validation is None else 0
-    with _seeded(training.seed):
+    with seeded(training.seed):
         module = build(autoencoder, images.image_shape)
     rows = np.sort(order[held:])
     if isinstance(module, FeatureDecoder) and features is not None:
@@ -141,7 +141,7 @@ def _begun(
     return Run(
         images, training, on, ignore, rows, validation or images,
         np.sort(order[:held]) if validation is None else np.arange(len(validation)), module,
-        _optimizer(learnt, training), _LOSSES[training.loss](),
+        optimizer_of(learnt, training), LOSSES[training.loss](),
         torch.amp.GradScaler(on.type, enabled=halves(training.precision, on) == torch.float16), autoencoder.value_range,
         head, features,
     )  # fmt: skip
@@ -177,14 +177,16 @@ def _threads(run: Run, state: State | None) -> int:
 
 
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int) -> Iterator[None]:
+    """Draw the weights that a network starts with from a state of this seed; the state outside stays as it was."""
     # torch.manual_seed would seed every GPU as well, and fork_rng not give all of them back.
     with torch.random.fork_rng(devices=[]):
         torch.random.default_generator.manual_seed(seed)
         yield
 
 
-def _optimizer(learnt: list[nn.Parameter], config: TrainingConfig) -> torch.optim.Optimizer:
+def optimizer_of(learnt: list[nn.Parameter], config: TrainingConfig) -> torch.optim.Optimizer:
+    """Make the optimiser of these parameters."""
     rate, decay = config.learning_rate, config.weight_decay
     if config.optimizer == "sgd":
         return torch.optim.SGD(learnt, rate, momentum=0.9, weight_decay=decay)

@@ -1,7 +1,7 @@
 """One training as it goes on: what its epochs share, and its state as it is kept and brought back."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,9 +97,7 @@ class Run:
 
 def state_of(run: Run, threads: int) -> State:
     """Copy the state of a run as it is between two batches."""
-    tensors = {f"module.{name}": _array(value) for name, value in run.module.state_dict().items()}
-    for i, slots in run.optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{i}.{slot}": _array(value) for slot, value in slots.items() if value is not None}
+    tensors = tensors_of(run.module, run.optimizer)
     if run.head is not None and run.labels is not None:
         tensors |= {f"head.{name}": _array(value) for name, value in run.head.state_dict().items()}
         tensors |= {"labels.rows": run.labels.rows, "labels.labels": run.labels.labels}
@@ -110,6 +108,38 @@ def state_of(run: Run, threads: int) -> State:
         run.position, arrays, index, tuple(run.history), run.total, run.spent, run.at_once,
         threads, run.device.type, torch.__version__, run.scaler.state_dict(),
     )  # fmt: skip
+
+
+def tensors_of(module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, np.ndarray]:
+    """Return what a network and its optimiser hold, by name."""
+    tensors = {f"module.{name}": _array(value) for name, value in module.state_dict().items()}
+    for i, slots in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{i}.{slot}": _array(value) for slot, value in slots.items() if value is not None}
+    return tensors
+
+
+def fill(
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    weights: Mapping[str, np.ndarray],
+    slots: Mapping[str, np.ndarray],
+) -> None:
+    """Give a network of the same layers, and its optimiser, what `tensors_of` returned, in their own layout of memory.
+
+    Raises
+    ------
+    ValueError : it is of another optimiser; both are as they were.
+    """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    moments: dict[int, dict[str, torch.Tensor]] = {}
+    for name, array in slots.items():
+        i, _, slot = name.partition(".")
+        if array.shape not in ((), tuple(parameters[int(i)].shape)):
+            raise ValueError("it is of another optimiser")
+        moments.setdefault(int(i), {})[slot] = _like(parameters[int(i)], array)
+    groups = optimizer.state_dict()["param_groups"]
+    module.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in weights.items()})
+    optimizer.load_state_dict({"state": moments, "param_groups": groups})
 
 
 def bring_back(run: Run, state: State) -> None:
@@ -123,21 +153,12 @@ def bring_back(run: Run, state: State) -> None:
     head, labels = state.tensors("head"), state.tensors("labels")
     if head and (run.head is None or {n: a.shape for n, a in head.items()} != _shapes(run.head)):
         raise ValueError("it has labels of another training")
-    parameters = [p for group in run.optimizer.param_groups for p in group["params"]]
     own = _shapes(run.module)
     shapes = [{name: array.shape for name, array in found.items()} for found in (weights, complete)]
     needed = {} if state.position.batch == 0 or not state.history else own
     if shapes != [own, needed] or state.position.batch > run.batches:  # all of them: stopped in its validation
         raise ValueError("it is of another network")
-    moments: dict[int, dict[str, torch.Tensor]] = {}
-    for name, array in slots.items():
-        i, _, slot = name.partition(".")
-        if array.shape not in ((), tuple(parameters[int(i)].shape)):
-            raise ValueError("it is of another optimiser")
-        moments.setdefault(int(i), {})[slot] = _like(parameters[int(i)], array)
-    groups = run.optimizer.state_dict()["param_groups"]
-    run.module.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in weights.items()})
-    run.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    fill(run.module, run.optimizer, weights, slots)
     if head and run.head is not None:
         run.head.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in head.items()})
         run.labels = SelfLabels(np.array(labels["rows"]), np.array(labels["labels"]))

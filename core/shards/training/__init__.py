@@ -1,0 +1,1 @@
+"""Training over shards, by any number of processes that each read a part of them."""
