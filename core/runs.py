@@ -10,7 +10,7 @@ from core import compare, known, plans, recipes, report, review, ways
 from core.architectures import name_of
 from core.errors import DataError
 from core.models import TrainedModel
-from core.plans import Plan, Results
+from core.plans import AnyModel, Plan, Results
 from core.store import Store, key_of
 from core.versions import versions
 
@@ -37,7 +37,7 @@ def metrics(recipe: str, results: Results, solid: Results | None = None) -> dict
     return {
         "recipe": recipe,
         "data": results.images.value.name,
-        **_model(results),
+        **model_numbers(plans.some(results.model).value),
         **asdict(report.scores(results)),
         "trustworthiness": report.trustworthiness(results),
         **told,
@@ -48,8 +48,8 @@ def metrics(recipe: str, results: Results, solid: Results | None = None) -> dict
     }
 
 
-def _model(results: Results) -> dict[str, Any]:
-    model = plans.some(results.model).value
+def model_numbers(model: AnyModel) -> dict[str, Any]:
+    """Return a model's name, parameters and last losses, as plain JSON values."""
     if not isinstance(model, TrainedModel):
         return {"model": model.config.model, "parameters": None, "training_loss": None, "validation_loss": None}
     last = model.history[-1] if model.history else None

@@ -39,7 +39,7 @@ def mixture(values: np.ndarray, method: GaussianMixtureConfig) -> Clustering:
     with one_thread_if(n * d * d * k < SMALL_WORK / 100), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # n_iter says so
         try:
-            estimator = _fitted(points, method, method.reg_covar * spread)
+            estimator = em(points, method, method.reg_covar * spread)
             probabilities = estimator.predict_proba(points)
         except ValueError as error:
             raise ConfigError(
@@ -54,7 +54,7 @@ def mixture(values: np.ndarray, method: GaussianMixtureConfig) -> Clustering:
     )  # fmt: skip
 
 
-def _fitted(points: np.ndarray, method: GaussianMixtureConfig, regularised: float) -> Any:
+def em(points: np.ndarray, method: GaussianMixtureConfig, regularised: float) -> Any:
     from sklearn.mixture import GaussianMixture
 
     common = {"covariance_type": method.covariance, "reg_covar": regularised, "n_components": method.n_clusters}
