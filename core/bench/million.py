@@ -3,7 +3,6 @@
 It has no other side: `python -m core bench million` shows that a set larger than others can map goes through at all.
 """
 
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from core import figures, pipeline, report
+from core.bench.watching import Watching
 from core.config import (
     AutoencoderConfig,
     ClusterConfig,
@@ -49,25 +49,17 @@ class Row:
     found: bool = False
 
 
-class Watch:
+class Watch(Watching):
     """The memory of this process, looked at ten times a second while the block runs."""
 
-    def __enter__(self) -> "Watch":
+    def __init__(self) -> None:
         self.anonymous: float | None = None
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-        self._thread.start()
-        return self
 
-    def __exit__(self, *error: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        while not self._stop.wait(0.1):
-            now = _anonymous()
-            if now is not None:
-                self.anonymous = max(self.anonymous or 0.0, now)
+    def look(self) -> None:
+        """Look at the pages that no file backs."""
+        now = _anonymous()
+        if now is not None:
+            self.anonymous = max(self.anonymous or 0.0, now)
 
     def row(self, stage: str, seconds: float, found: bool = False) -> Row:
         """Return what a stage took that has just ended."""

@@ -7,15 +7,15 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from core import bench, report
-from core.bench import clusters, million
+from core import bench, engines, report
+from core.bench import clusters, million, sharded
 from core.bench.data import Data
 from core.cli import outputs
 from core.cli.bars import Bars
 from core.errors import ConfigError
 from core.pipeline import open_store
 
-ALONE = {million.NAME: million.WHAT, clusters.NAME: clusters.WHAT}
+ALONE = {million.NAME: million.WHAT, clusters.NAME: clusters.WHAT, sharded.NAME: sharded.WHAT}
 
 
 def run(args: argparse.Namespace, bars: Bars) -> int:
@@ -46,6 +46,8 @@ def run(args: argparse.Namespace, bars: Bars) -> int:
         return _million(args, bars)
     if clusters.NAME in args.names:
         return _clusters(args, bars)
+    if sharded.NAME in args.names:
+        return _shards(args, bars)
     data = Data(args.data, store=args.store)
     outcomes = []
     for name in args.names or bench.ALL:
@@ -82,6 +84,28 @@ def _million(args: argparse.Namespace, bars: Bars) -> int:
             print(f"The images are {path}; open them in the dashboard with the same store.")
         if args.json is not None:
             outputs.put(args.json, json.dumps(million.as_json(rows, found), indent=1) + "\n")
+    return 0
+
+
+def _shards(args: argparse.Namespace, bars: Bars) -> int:
+    """Go through a set in shards, in `--store` where that is given, so that the dashboard can open it afterwards."""
+    if args.count < 1000:
+        raise ConfigError(f"--count {args.count} must be at least 1000.")
+
+    def told(row: sharded.Row) -> None:
+        bars.close()
+        print(sharded.text(row), flush=True)
+
+    with (
+        tempfile.TemporaryDirectory(prefix="embedding-explorer-") as folder,
+        engines.open_engine(args.engine, None, args.workers) as engine,
+    ):
+        root = args.store or Path(folder)
+        rows, made = sharded.run(open_store(root / "store"), engine, root / "run", args.count, bars, told)
+        if args.store is not None:
+            print(f"Open {root / 'run'} on the dashboard's page Atlas.")
+        if args.json is not None:
+            outputs.put(args.json, json.dumps(sharded.as_json(rows, made, engine.name), indent=1) + "\n")
     return 0
 
 

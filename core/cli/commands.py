@@ -10,18 +10,17 @@ from typing import Any
 
 from core import checkpoints, compare, known, moving, pipeline, plans, report, review, roots, stages, tables, ways
 from core.architectures import ARCHITECTURES
-from core.cli import arguments, benchmark, inputs, model_flags, outputs, reviewing
+from core.cli import benchmark, inputs, outputs, reviewing, sharded, training
 from core.cli.bars import Bars
+from core.cli.training import GO_ON
 from core.errors import CheckpointError, ConfigError, ExplorerError, ExportError
 from core.images import SAMPLES, SampleSource
-from core.models import TrainedModel
-from core.plans import KeptModel, Plan, Results, StageName, TrainSpec
+from core.plans import KeptModel, Plan, Results, StageName
 from core.progress import Cancelled
 from core.recipes import RECIPES, Recipe
 from core.store import Store
 
 UPTO: Mapping[str, StageName] = {"latents": "latents", "model": "model"}  # other exports need every stage
-GO_ON = "The same command goes on from there."
 OTHERS = """
 Other images:
   /a/folder            pictures; its sub-folders are the classes (--size brings them to one side)
@@ -29,6 +28,8 @@ Other images:
   a.zip                pictures in a ZIP, as in the folder that it would unpack to
   a.npz                arrays x, and y and classes if there are labels
   mnist:/a/folder      also fashion-mnist: and cifar-10:, as torchvision keeps them; :test for the test part
+  a.parquet, a.tar     a table with a column of encoded pictures, or a WebDataset; also a folder of them,
+  s3://bucket/folder   or an address, gs:// and file:// too; shards:/a/folder reads pictures shard by shard
   --labels c.csv       a CSV of id,label gives any of these labels, in place of their own"""
 
 
@@ -103,89 +104,12 @@ def _layers(name: str) -> int:
     return 0
 
 
-def train(args: argparse.Namespace, bars: Bars) -> int:
-    """Train a model; when stopped, keep its complete epochs, and where it was to go on from there."""
-    if args.data is None:
-        raise ConfigError(
-            "--data is needed: a sample, a folder, a file or a data set; `datasets` lists how to name them."
-        )
-    model_flags.train_spec(args)  # a mistake in the flags is told before anything is read
-    _check_name(args)
-    device = inputs.checked_device(args.device)
-    store = pipeline.open_store(args.store)
-    images = stages.images(store, arguments.source(args), bars).value
-    inputs.name_skipped(images)
-    learnt = model_flags.learnt_from(args)
-    spec = model_flags.usual_spec(args, images if learnt is None else stages.images(store, learnt, bars).value)
-    before = _check_place(args, spec)
-    if before is not None and before.trained_on != stages.learnt_from(store, spec, images, bars)[0].name:
-        raise ConfigError(f"{args.name or args.out} is a model of other images already; choose another name.")
-    if args.fresh:
-        stages.begin_anew(store, spec, images, bars)
-    staged = stages.model(store, spec, images, bars, device)
-    bars.close()
-    model = staged.value
-    assert isinstance(model, TrainedModel)  # not a classifier, as the spec is one of a training
-    place = _keep(model, args, before)
-    last = model.history[-1]
-    losses = f"training loss {last.train_loss:.5f}"
-    if last.validation_loss is not None:
-        losses += f", validation loss {last.validation_loss:.5f}"
-    how = "found in the store" if staged.found else f"trained in {staged.seconds:.1f} s"
-    print(f"{images.name}: {inputs.about(images)}")
-    print(f"model: {len(model.history)} epochs {how}, {losses}")
-    print(f"kept in {place}")
-    if bars.stop:
-        print(f"Stopped after {len(model.history)} of {spec.training.epochs} epochs. {GO_ON}", file=sys.stderr)
-        return 130
-    return 0
-
-
-def _check_name(args: argparse.Namespace) -> None:
-    if args.name is not None:
-        checkpoints.checked_name(args.name)
-    elif args.out.suffix != ".safetensors":
-        raise ConfigError(f"The model file {args.out.name!r} must end in .safetensors.")
-
-
-def _check_place(args: argparse.Namespace, spec: TrainSpec) -> TrainedModel | None:
-    """Check that the model can be kept where the flags say; return what lies there when it is its own first epochs."""
-    place = args.out if args.name is None else checkpoints.models_root() / checkpoints.checked_name(args.name)
-    before = _stopped_before(place, spec)
-    if args.name is not None:
-        if before is None and args.name in checkpoints.names(checkpoints.models_root()):
-            raise ConfigError(f"There is a model {args.name!r} already; choose another name.")
-        return before
-    outputs.check_new(args.out, args.overwrite or before is not None)
-    return None if args.overwrite else before
-
-
-def _stopped_before(place: Path, spec: TrainSpec) -> TrainedModel | None:
-    """Return the model that the same training left at a place when it was stopped, or None."""
-    try:
-        model = checkpoints.read_checkpoint(place)
-    except CheckpointError:
-        return None
-    planned = model.training and replace(model.training, epochs=spec.training.epochs)
-    same = (model.autoencoder, planned) == (spec.autoencoder, spec.training)
-    return model if same and model.stopped_early else None
-
-
-def _keep(model: TrainedModel, args: argparse.Namespace, before: TrainedModel | None) -> Path:
-    if args.name is None:
-        outputs.attempt(args.out, lambda: checkpoints.write_checkpoint(model, args.out))
-        return Path(args.out)
-    if before is None:
-        return checkpoints.keep(model, args.name, checkpoints.models_root())
-    directory = checkpoints.models_root() / args.name
-    checkpoints.save(model, directory)
-    return directory
-
-
 def run(args: argparse.Namespace, bars: Bars) -> int:
     """Make both maps and the clusters, and write everything to a folder."""
     if args.out.exists() and not args.out.is_dir():
         raise ExportError(f"{args.out} is a file; --out must be a folder.")
+    if getattr(args, "engine", None) is not None:
+        return sharded.run_over(args, bars)
     store, recipe, plan, results = _results(args, bars, "clustering")
     try:
         config = replace(plan.projection, n_components=3)
@@ -231,6 +155,8 @@ def compare_runs(args: argparse.Namespace, bars: Bars) -> int:
 def export(args: argparse.Namespace, bars: Bars) -> int:
     """Write one result to a file."""
     outputs.check_new(args.out, args.overwrite)
+    if args.engine is not None:
+        return sharded.export_over(args, bars)
     *_, results = _results(args, bars, UPTO.get(args.what, "clustering"))
     bars.check()
     bars.close()
@@ -271,7 +197,7 @@ def _summary(results: Results, folder: Path) -> None:
 COMMANDS: Mapping[str, Callable[[argparse.Namespace, Bars], int]] = {
     "datasets": datasets,
     "models": list_models,
-    "train": train,
+    "train": training.train,
     "recipes": list_recipes,
     "run": run,
     "classify": run,

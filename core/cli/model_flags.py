@@ -40,14 +40,15 @@ def learnt_from(args: argparse.Namespace) -> Source | None:
     return None if args.train_data is None else parse_source(args.train_data, None, args.size, args.limit)
 
 
-def usual_spec(args: argparse.Namespace, learnt: ImageSet, k: int | None = None) -> TrainSpec:
+def usual_spec(args: argparse.Namespace, learnt: ImageSet, k: int | None = None, n: int | None = None) -> TrainSpec:
     """Return the model and training that the flags ask for, the rest as is usual for these images in k groups.
 
-    What has its own architecture or features is trained plainly. k is else the number of their classes, if they have any.
+    What has its own architecture or features is trained plainly. k is else the number of their classes, if they have any,
+    and n that of the images that are learnt from, where `learnt` are only some of them.
     """
     if flags_given(args, ("architecture", "encoder", "decoder", "features")):
         return train_spec(args)
-    return train_spec(args, usual(learnt.image_shape, len(learnt), k or len(learnt.classes)))
+    return train_spec(args, usual(learnt.image_shape, n or len(learnt), k or len(learnt.classes)))
 
 
 def model(args: argparse.Namespace, recipe: Recipe) -> ModelRef | None:

@@ -13,7 +13,8 @@ from typing import Any
 
 from core import bench, pretrained, roots
 from core.architectures import ARCHITECTURES, DEFAULT
-from core.bench import clusters, million
+from core.bench import clusters, million, sharded
+from core.cli import engine_flags
 from core.config import (
     MANIFOLD,
     AgglomerativeConfig,
@@ -32,6 +33,7 @@ from core.config import (
     TSNEConfig,
     UMAPConfig,
 )
+from core.engines import ENGINES
 from core.evidence import PARTS
 from core.recipes import RECIPES
 from core.tables import Csv
@@ -79,11 +81,13 @@ def build() -> argparse.ArgumentParser:
     where.add_argument("--name", help="keep the model under this name, for --model and the dashboard")
     where.add_argument("--out", type=Path, metavar="FILE", help="write the model to this .safetensors file")
     _overwrite(train)
+    engine_flags.add(train)
 
     run = commands.add_parser("run", help="make maps and clusters, and write everything to a folder")
     _plan(run)
     run.add_argument("--recipe", metavar="NAME|FILE", help=f"{', '.join(RECIPES)}, or recipe.json of a run before")
     _results(run)
+    engine_flags.add(run)
 
     classify = commands.add_parser("classify", help="run a trained classifier, and map what it sees")
     _data(classify)
@@ -99,6 +103,7 @@ def build() -> argparse.ArgumentParser:
     review.add_argument("--recipe", metavar="NAME|FILE", help=f"{', '.join(RECIPES)}, or recipe.json of a run before")
     _review(review.add_argument_group("review"))
     _results(review)
+    engine_flags.add(review)
 
     compare = commands.add_parser("compare", help="one table of several runs")
     compare.add_argument("runs", nargs="+", type=Path, metavar="DIR", help="folders that `run` or `classify` wrote")
@@ -109,13 +114,17 @@ def build() -> argparse.ArgumentParser:
 
     timed = commands.add_parser(
         "bench", help="time this program against what others do, on the same data",
-        epilog=f"NAME is one of {', '.join(bench.ALL)}, or {million.NAME} or {clusters.NAME}, which run alone.",
+        epilog=f"NAME is one of {', '.join(bench.ALL)}, or {million.NAME}, {clusters.NAME} or {sharded.NAME}, which run alone.",
     )  # fmt: skip
     timed.add_argument("names", nargs="*", metavar="NAME", help="benchmarks (all); --list says what each is")
     timed.add_argument("--list", action="store_true", help="say what there is")
     timed.add_argument("--data", metavar="SRC", default="digits", help="images that the digits' model reads (digits)")
     timed.add_argument("--repeats", type=int, metavar="N", help="runs of each side (3, of long ones 1)")
-    timed.add_argument("--count", type=int, default=1_000_000, metavar="N", help="images of `million` (1000000)")
+    timed.add_argument(
+        "--count", type=int, default=1_000_000, metavar="N", help="images of `million`, `shards` (1000000)"
+    )
+    timed.add_argument("--engine", choices=ENGINES, default="local", help="of `shards` (local)")
+    timed.add_argument("--workers", type=int, metavar="N", help="of `shards` (as many as there are cores)")
     timed.add_argument("--test", metavar="SRC", help="of `clusters`: images to score that nothing is learnt from")
     timed.add_argument(
         "--methods",
@@ -137,6 +146,7 @@ def build() -> argparse.ArgumentParser:
     export.add_argument("--out", type=Path, required=True, metavar="FILE", help="file to write")
     _csv(export, "--csv")
     _overwrite(export)
+    engine_flags.add(export)
     return root
 
 

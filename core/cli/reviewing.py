@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from core import corrections, corrections_csv, findings, review_log, roots
-from core.cli import inputs, review_outputs
+from core.cli import inputs, review_outputs, sharded
 from core.cli.bars import Bars
 from core.config import clusters_of
 from core.corrections import Review
@@ -35,6 +35,8 @@ def review(args: argparse.Namespace, bars: Bars) -> int:
     if not 1 <= args.top <= MOST_SHOWN:
         raise ConfigError(f"--top {args.top} must be between 1 and {MOST_SHOWN}.")
     review_outputs.check_not_read(args)
+    if args.engine is not None:
+        return sharded.review_over(args, bars)
     weights = _weights(args.suspect_weights)
     asked = inputs.asked(args, bars)
     asked = replace(asked, images=replace(asked.images, value=_without_empty_labels(asked.images.value)))
