@@ -11,7 +11,7 @@ if (ROOT := str(Path(__file__).parents[1])) not in sys.path:
 
 from core.errors import ExplorerError
 from dashboard import busy, components, door, presence, sessions, state, uploads, welcome
-from dashboard.views import classify, compare, explore, jobs, train
+from dashboard.views import atlas, classify, compare, explore, jobs, train
 
 st.set_page_config("Embedding Explorer", Path(__file__).with_name("icon.png"), layout="wide")
 components.page_style()
@@ -21,6 +21,7 @@ PAGES = {
     ),
     "train": st.Page(train.show, title="Train", icon=":material/model_training:", url_path="train"),
     "classify": st.Page(classify.show, title="Classify", icon=":material/category:", url_path="classify"),
+    "atlas": st.Page(atlas.show, title="Atlas", icon=":material/public:", url_path="atlas"),
     "compare": st.Page(compare.show, title="Compare", icon=":material/compare_arrows:", url_path="compare"),
     "jobs": st.Page(jobs.show, title="Jobs", icon=":material/work_history:", url_path="jobs"),
 }

@@ -15,6 +15,7 @@ from core.images import (
     JoinedSource,
     LabelledSource,
     SampleSource,
+    ShardedSource,
     Source,
     SubsetSource,
 )
@@ -71,7 +72,7 @@ def images(source: Source) -> str:
         return images(source.sources[0])
     if isinstance(source, SampleSource):
         return source.name
-    if isinstance(source, ArchiveSource | FolderSource | ArraySource):
+    if isinstance(source, ArchiveSource | FolderSource | ArraySource | ShardedSource):
         return Path(source.path).name or source.path
     return f"{source.dataset} ({'training' if source.train else 'test'} part)"
 

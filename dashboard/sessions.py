@@ -57,6 +57,10 @@ def _model(value: Any) -> bool:
     return isinstance(value, ModelRef)
 
 
+def _range(value: Any) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 2 and all(_number(-1e30, 1e30)(end) for end in value)
+
+
 def camera(value: Any) -> bool:
     """Say whether a value is a place on a map: lists of up to three finite numbers by name, and the map's key."""
     if not isinstance(value, Mapping) or not _text(value.get("key")) or len(value) > 5:
@@ -122,6 +126,9 @@ KNOWN: Mapping[str, Check] = {
     "duplicates.open": _flag, "labels.least": _number(0, 1), "labels.of": _text, "labels.order": _text,
     "suspects.threshold": _number(0, 1), "suspects.weight.*": _number(0, 5),
     "sweep.step": _one_of(*sweep.STEPS), "matrix.values": _one_of(*matrix.VALUES),
+    "atlas.color": _text, "atlas.by": _many(_text), "atlas.only.*": _many(_text), "atlas.range.*": _range, "atlas.view": camera,
+    "atlas.panel": _text, "atlas.where": _text, "atlas.histogram": _text, "atlas.rows": _text, "atlas.columns": _text,
+    "atlas.values": _text, "atlas.side": _whole(32, 160),
 }  # fmt: skip
 
 

@@ -149,11 +149,11 @@ def test_the_views_show_only_what_was_selected_until_all_are_shown_again(tmp_pat
 
 
 def test_a_file_that_another_session_takes_away_meanwhile_does_not_disturb_a_map(tmp_path):
-    from dashboard import scatter
+    from dashboard.scatter import loading
 
     (tmp_path / "gone.bin").symlink_to(tmp_path / "nowhere")  # listed, and not there when it is looked at
     (tmp_path / "here.bin").write_bytes(b"1")
-    scatter._drop_old(tmp_path)
+    loading.drop_old(tmp_path, 10)
     assert (tmp_path / "here.bin").exists()
 
 

@@ -17,7 +17,7 @@ from core import figures, web
 from core.figures import MapSpec
 from core.selection import Mode, Pick, packed, pick_from
 from dashboard.caches import cached
-from dashboard.scatter.loading import component, route, write
+from dashboard.scatter.loading import component, drop_old, route, write
 
 _HTML = '<div class="ee-root" data-ee></div>'
 # The map fills what the page's header and the numbers leave of the window.
@@ -117,7 +117,7 @@ def served(spec: MapSpec, folder: Path) -> dict[str, Any]:
             FileNotFoundError
         ):  # another session has just dropped it; the browser asks for it in vain and says so
             os.utime(folder / name)
-    _drop_old(folder)
+    drop_old(folder, MAX_BYTES)
     return header
 
 
@@ -134,16 +134,3 @@ def _written(identity: int, folder: Path, _spec: MapSpec) -> tuple[MapSpec, dict
         header["ids"] = {"file": write(folder, json.dumps(header["ids"]).encode(), "json")}
         files.append(header["ids"]["file"])
     return _spec, header | {"arrays": there}, files
-
-
-def _drop_old(folder: Path) -> None:
-    files = []
-    for path in folder.glob("*.*"):
-        with suppress(FileNotFoundError):  # other sessions write there, and drop, too
-            status = path.stat()
-            files.append((status.st_mtime_ns, status.st_size, path))
-    total = 0
-    for _, size, path in sorted(files, reverse=True):
-        total += size
-        if total > MAX_BYTES:
-            path.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -30,6 +31,20 @@ def write(folder: Path, content: bytes, kind: str) -> str:
         temporary.write_bytes(content)
         temporary.replace(path)
     return path.name
+
+
+def drop_old(folder: Path, most: int, kept: str = "") -> None:
+    """Remove the files that were not asked for longest once all in a folder have more than `most` bytes, but the one kept."""
+    files = []
+    for path in folder.glob("*.*"):
+        with suppress(FileNotFoundError):  # other sessions write there, and drop, too
+            status = path.stat()
+            files.append((path.name == kept, status.st_mtime_ns, status.st_size, path))
+    total = 0
+    for stays, _, size, path in sorted(files, reverse=True):
+        total += size
+        if total > most and not stays:
+            path.unlink(missing_ok=True)
 
 
 def component(name: str, *, html: str, css: str, script: str) -> Callable[..., Any]:

@@ -8,6 +8,7 @@ from core import roots
 from core.images import SAMPLES, ImageSet, SampleSource, Source, SubsetSource, parse_source, parts_of, split_part
 from core.metadata import shortened
 from core.plans import Plan, Staged, shape_text
+from core.readers.addresses import is_address
 from dashboard import components, inputs, server, state, uploads
 from dashboard.sidebar import places
 
@@ -103,7 +104,8 @@ def choose() -> Chosen | None:
             help="A .npy file with one whole number or text an image, or a CSV of id,label. A .npz may hold its labels as `y`.",
         )  # fmt: skip
     size = None
-    if ":" not in path and not path.lower().endswith((".npy", ".npz")):
+    pictures = ":" not in path or is_address(path) or path.startswith("shards:")
+    if pictures and not path.lower().endswith((".npy", ".npz")):
         size = st.select_slider(
             "Side in pixels", (None, 8, 16, 24, 28, 32, 48, 64, 96, 128), key=state.setting("size", None),
             format_func=lambda side: "as they are" if side is None else str(side),
@@ -125,8 +127,9 @@ def _typed() -> str:
     path = st.text_input(
         "Path",
         key=state.setting("path", ""),
-        placeholder="/pictures, a.zip, a.npz, mnist:/data",
-        help="A folder or a .zip of pictures (its sub-folders are the classes), a .npy or .npz file of uint8 images, or "
+        placeholder="/pictures, a.zip, a.npz, a.parquet, s3://bucket/folder",
+        help="A folder or a .zip of pictures (its sub-folders are the classes), a .npy or .npz file of uint8 images, a "
+        ".parquet or .tar file (WebDataset) of encoded pictures, a folder of such files or its address (`s3://`, `gs://`), or "
         "`mnist:`, `fashion-mnist:` or `cifar-10:` and the folder where torchvision keeps that data set. "
         "The path is one on the computer that runs this program.",
     ).strip()

@@ -13,7 +13,7 @@ from core.errors import ExplorerError
 from core.images import PICTURE_ENDINGS
 from dashboard import components, state, uploads
 
-ARRAYS = (".npy", ".npz", ".zip")
+ARRAYS = (".npy", ".npz", ".zip", ".parquet", ".tar")
 UP = ".."
 PROBLEM = "uploads.problem"
 
@@ -91,7 +91,7 @@ def uploaded() -> str | None:
     key = f"upload.images.{state.value('uploads.turn', 0)}"
     size = int(st.get_option("server.maxUploadSize"))
     st.file_uploader(
-        "Pictures, or a .zip, .npy or .npz", [ending[1:] for ending in (*PICTURE_ENDINGS, *ARRAYS)], key=key,
+        "Pictures, or a .zip, .npy, .npz, .parquet or .tar", [ending[1:] for ending in (*PICTURE_ENDINGS, *ARRAYS)], key=key,
         accept_multiple_files=True, on_change=_bring_images, args=(key,),
         help=f"At most {size:,} MB a file and {uploads.limit() // 1_000_000:,} MB together. They lie in a folder that only "
         "this session can open, and are removed when it ends: soon after this page is closed or loaded anew.",

@@ -1,5 +1,6 @@
 """What a session remembers; the only place that touches `st.session_state` and `st.query_params`."""
 
+from dashboard.state.atlas import Edges, Seen, atlas_seen, remember_atlas_seen, sent
 from dashboard.state.memory import (
     address,
     asked_before,
@@ -57,10 +58,13 @@ from dashboard.state.settings import (
 
 __all__ = [
     "PREFIX",
+    "Edges",
     "History",
+    "Seen",
     "Step",
     "address",
     "asked_before",
+    "atlas_seen",
     "awaited",
     "bounded",
     "cells",
@@ -91,11 +95,13 @@ __all__ = [
     "picked_in_order",
     "place_on_map",
     "placed",
+    "remember_atlas_seen",
     "remember_classifier",
     "remember_history",
     "remember_k_setting",
     "remember_map",
     "remember_pages",
+    "sent",
     "setting",
     "shown",
     "taken",
