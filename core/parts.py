@@ -89,12 +89,17 @@ def look(root: str, stage: str, number: int) -> Part | None:
     return Part(number, found.num_rows, info) if isinstance(info, dict) else None
 
 
-def there(root: str, stage: str, numbers: Iterable[int], key: str) -> dict[int, Part]:
-    """Return the parts that were made for this key, by number."""
+def looked(root: str, stage: str, numbers: Iterable[int]) -> dict[int, Part]:
+    """Return the parts that are whole, by number, whatever they were made for."""
     listed = list(numbers)
     with ThreadPoolExecutor(LOOKING if is_address(root) else 1) as pool:  # an answer takes its time
         found = dict(zip(listed, pool.map(lambda number: look(root, stage, number), listed), strict=True))
-    return {number: part for number, part in found.items() if part is not None and part.info.get("key") == key}
+    return {number: part for number, part in found.items() if part is not None}
+
+
+def there(root: str, stage: str, numbers: Iterable[int], key: str) -> dict[int, Part]:
+    """Return the parts that were made for this key, by number."""
+    return {number: part for number, part in looked(root, stage, numbers).items() if part.info.get("key") == key}
 
 
 def vectors(values: np.ndarray) -> pa.Array:

@@ -105,7 +105,7 @@ def test_shard_by_shard_the_results_are_those_of_one_array_in_memory(shards, tmp
     ).read_bytes()
 
 
-def test_what_is_there_is_found_again_and_only_a_new_shard_costs(shards, tmp_path, capsys):
+def test_what_is_there_is_found_again_and_only_what_is_missing_is_made(shards, tmp_path, capsys):
     command = [
         "run",
         "--data",
@@ -128,6 +128,24 @@ def test_what_is_there_is_found_again_and_only_a_new_shard_costs(shards, tmp_pat
     found = _metrics(tmp_path / "out")["found"]
     assert [name for name, there in found.items() if not there] == ["clustered"]
     assert (tmp_path / "out" / "clustered" / "000001.parquet").exists()
+
+
+def test_a_new_shard_is_encoded_and_those_that_were_there_are_not_again(shards, tmp_path):
+    data = tmp_path / "growing"
+    data.mkdir()
+    *first, last = sorted(shards.iterdir())
+    for path in first:
+        (data / path.name).write_bytes(path.read_bytes())
+    out = tmp_path / "out"
+    command = ["run", "--data", str(data), "--model", "digits", *SHORT, "--engine", "local", "--out", str(out)]
+    assert main(command) == 0
+    assert _metrics(out)["n"] == 1000
+    before = {path.name: path.stat().st_mtime_ns for path in (out / "encoded").iterdir()}
+    (data / last.name).write_bytes(last.read_bytes())
+    assert main(command) == 0
+    assert _metrics(out)["n"] == 1150 and len(_table(out)) == 1150
+    after = {path.name: path.stat().st_mtime_ns for path in (out / "encoded").iterdir()}
+    assert len(after) == 3 and before.items() <= after.items()
 
 
 def test_a_damaged_shard_is_named_counted_and_left_out(shards, tmp_path, capsys):

@@ -26,6 +26,7 @@ from core.readers.pictures import Frame
 from core.readers.shards import Shard, ShardImages, read_shard
 from core.readers.sources import ShardedSource
 from core.shards.thumbnails import thumbnails
+from core.store import key_of
 
 STAGE = "encoded"
 SLICE = 64 * BATCH  # images of a shard that are encoded at a time
@@ -67,7 +68,7 @@ def encode(
     callback: Callback = ignore,
     device: str | None = None,
 ) -> Encoded:
-    """Encode the shards of which there is no part of this key yet.
+    """Encode the shards of which there is no part of this key yet: of other shards a part may be there, and stay.
 
     A shard that cannot be read is a problem of its own; the others are encoded.
 
@@ -83,7 +84,7 @@ def encode(
         raise CheckpointError(
             f"The model reads images {model.image_shape}; those of the shards are brought to {given}."
         )
-    there = parts.there(root, STAGE, [shard.number for shard in shards], key)
+    there = parts_of(root, shards, key)
     made, problems = dict(there), []
     missing = [shard for shard in shards if shard.number not in there]
     work = Encoding(source, frame, model, root, key, device)
@@ -127,7 +128,7 @@ class Encoding:
         ------
         DataError : the shard cannot be read.
         """
-        there = parts.there(self.root, STAGE, [shard.number], self.key)  # by another run, or by a worker that died
+        there = parts_of(self.root, [shard], self.key)  # by another run, or by a worker that died
         if shard.number in there:
             return there[shard.number]
         started = time.perf_counter()
@@ -137,9 +138,22 @@ class Encoding:
             named = [[item.id, item.reason] for item in images.skipped[:NAMED]]
             info = {"shard": shard.name, "skipped": len(images.skipped), "named": named}
             seconds = round(time.perf_counter() - started, 3)
-            return parts.write(self.root, STAGE, shard.number, table, self.key, {**info, "seconds": seconds})
+            own = key_of_part(self.key, shard)
+            return parts.write(self.root, STAGE, shard.number, table, own, {**info, "seconds": seconds})
         except (CheckpointError, ExportError) as error:
             return error
+
+
+def key_of_part(key: str, shard: Shard) -> str:
+    """Key of a shard's part: a shard that is one of more, or of fewer, than before is not encoded again."""
+    return key_of(1, key, shard.name, shard.size, len(shard.names))
+
+
+def parts_of(root: str, shards: Sequence[Shard], key: str) -> dict[int, Part]:
+    """Return the parts that are there of these shards, by number."""
+    wanted = {shard.number: key_of_part(key, shard) for shard in shards}
+    found = parts.looked(root, STAGE, wanted)
+    return {number: part for number, part in found.items() if part.info.get("key") == wanted[number]}
 
 
 def table_of(model: TrainedModel, images: ShardImages, name: str, device: str | None = None) -> pa.Table:

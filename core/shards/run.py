@@ -100,7 +100,9 @@ def _stages(engine: Engine, asked: Run, callback: Callback, clock: _Clock) -> Sh
         raise DataError(f"None of the {len(asked.shards):,} shards of {asked.source.path} can be read.{first}")
     remote.write(parts.beside(root, MODEL), checkpoints.checkpoint_bytes(model))
     numbers, sizes = tuple(part.number for part in encoded.parts), tuple(part.rows for part in encoded.parts)
-    key = key_of(VERSIONS["encoded"], key, list(numbers), list(sizes))  # one more shard changes all
+    key = key_of(
+        VERSIONS["encoded"], [part.info["key"] for part in encoded.parts], list(sizes)
+    )  # one more changes the rest
     latents = Vectors(root, "encoded", "latents", numbers, sizes)
     variance, reduced, reduced_key = _reduced(engine, asked, latents, key, callback, clock)
     maps = {
@@ -125,11 +127,11 @@ def _stages(engine: Engine, asked: Run, callback: Callback, clock: _Clock) -> Sh
 
 
 def encoded_key(asked: Run) -> str:
-    """Key of the encoded parts: the model, how images are read, and the shards by name and size."""
+    """Key of the encoded parts: the model, and how images are read; each part has its shard's name and size beside it."""
     frame = asked.frame
-    how = [frame.h, frame.w, frame.channels, source_to_json(asked.source)]
-    shards = [[shard.name, shard.size, len(shard.names)] for shard in asked.shards]
-    return key_of(VERSIONS["encoded"], asked.model.value.fingerprint, how, shards)
+    read = {name: value for name, value in source_to_json(asked.source).items() if name != "path"}
+    how = [frame.h, frame.w, frame.channels, read]
+    return key_of(VERSIONS["encoded"], asked.model.value.fingerprint, how)
 
 
 def _reduced(
