@@ -216,12 +216,13 @@ SETTINGS |= {
 TEXT = st.text(max_size=20)
 # As Python has names of files: a byte that is no UTF-8 is a half of a pair.
 PATH = st.binary(min_size=1, max_size=20).filter(lambda name: b"\0" not in name).map(os.fsdecode)
+COLUMN = TEXT.filter(lambda name: "\0" not in name)
 SINGLE = st.one_of(
     st.builds(SampleSource, st.sampled_from(["digits", "emoji"])),
     st.builds(FolderSource, PATH, or_none(whole(8, 128)), st.sampled_from(["auto", "gray", "rgb"])),
     st.builds(ArraySource, PATH, or_none(PATH), PATH, PATH, PATH),
     st.builds(
-        ShardedSource, PATH, or_none(whole(8, 128)), st.sampled_from(["auto", "gray", "rgb"]), TEXT, TEXT, TEXT
+        ShardedSource, PATH, or_none(whole(8, 128)), st.sampled_from(["auto", "gray", "rgb"]), COLUMN, COLUMN, COLUMN
     ),
     st.builds(TorchvisionSource, PATH, st.sampled_from(["mnist", "fashion-mnist", "cifar-10"]), st.booleans()),
 )
