@@ -48,7 +48,7 @@ def test_the_picture_has_the_densitys_size_and_is_transparent_where_it_is_empty(
 def test_opacity_grows_with_the_count_and_one_row_is_seen():
     counts = np.array([[1, 2, 10, 100, 1_000, 10_000]], np.uint32)
     alpha = _pixels(png(Density(VIEW, counts)))[0, :, 3]
-    assert (np.diff(alpha) > 0).all() and alpha[0] == 64 and alpha[-1] == 255
+    assert (np.diff(alpha) > 0).all() and alpha[0] == 102 and alpha[-1] == 255
     steps = np.diff(alpha[2:])
     assert steps.max() - steps.min() <= 3  # tenfold is always the same step
 

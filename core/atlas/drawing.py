@@ -9,7 +9,7 @@ from PIL import Image
 from core import palettes
 from core.atlas.results import Density
 
-FAINTEST = 0.25  # opacity of a cell with one row
+FAINTEST = 0.4  # opacity of a cell with one row
 FULL = 0.99  # share of the cells with rows that are below full opacity
 PLAIN = {True: "#9ec5ff", False: "#1b4f91"}  # colour of rows without a kind, on a dark and on a light ground
 
@@ -17,7 +17,7 @@ PLAIN = {True: "#9ec5ff", False: "#1b4f91"}  # colour of rows without a kind, on
 def png(density: Density, colors: Mapping[str, str] | None = None, dark: bool = False) -> bytes:
     """Draw a density as a PNG of its size, RGBA, transparent where it is empty.
 
-    Opacity grows with the logarithm of a cell's count, from 0.25 for one row to 1 for as many as in the fullest 1 % of the
+    Opacity grows with the logarithm of a cell's count, from 0.4 for one row to 1 for as many as in the fullest 1 % of the
     cells with rows. The colour of several kinds is the mean of theirs, weighted by their shares, in linear light; of a number
     it is that of its mean between the smallest and largest of the whole atlas, in even steps of lightness (cividis).
 

@@ -187,7 +187,8 @@ def name_skipped(made: ShardedResults) -> None:
 def tell(made: ShardedResults, folder: Path) -> None:
     """Print what a run found, and where it lies."""
     h, w, c = made.model.value.image_shape
-    print(f"{made.name}: {made.n:,} images of {plans.shape_text((h, w, c))} in {len(made.numbers):,} shards")
+    shards = f"{len(made.numbers):,} shard{'' if len(made.numbers) == 1 else 's'}"
+    print(f"{made.name}: {made.n:,} images of {plans.shape_text((h, w, c))} in {shards}")
     scores = {name: value for name, value in asdict(made.scores).items() if name != "n" and value is not None}
     print(", ".join(f"{name} {value:.4g}" for name, value in scores.items()))
     flat = made.maps[2]

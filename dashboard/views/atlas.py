@@ -60,7 +60,7 @@ def _empty() -> None:
     st.code(COMMAND, language="bash")
     st.caption(
         "The data may be a folder of Parquet files with encoded images, of WebDataset tars or of pictures, or lie in a bucket. "
-        "Without `--engine ray` one computer does the work, shard by shard; a run that was stopped goes on where it was."
+        "With `--engine local` one computer does the work, shard by shard; a run that was stopped goes on where it was."
     )
 
 
