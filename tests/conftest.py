@@ -25,14 +25,15 @@ def rng():
 
 
 def pytest_collection_modifyitems(items):
-    """Let what drives a browser fail twice before it counts: on a machine that does much else a page is late at random."""
+    """Let what drives a browser, or a cluster, fail twice before it counts: on a machine that does much else they are late."""
     for item in items:
-        if item.get_closest_marker("browser"):
+        group = item.get_closest_marker("xdist_group")
+        if item.get_closest_marker("browser") or (group is not None and group.args == ("ray",)):
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Show why a test had to be run once more: that may be a fault of the page, and is to be looked into."""
+    """Show why a test had to be run once more: that may be a fault of ours, and is to be looked into."""
     for report in terminalreporter.stats.get("rerun", []):
         terminalreporter.section(f"run once more: {report.nodeid}")
         terminalreporter.line(report.longreprtext)
