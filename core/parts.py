@@ -89,6 +89,21 @@ def look(root: str, stage: str, number: int) -> Part | None:
     return Part(number, found.num_rows, info) if isinstance(info, dict) else None
 
 
+def columns(root: str, stage: str, number: int) -> tuple[str, ...]:
+    """Return the names of a part's columns.
+
+    Raises
+    ------
+    DataError : it is not there or cannot be read.
+    """
+    path = path_of(root, stage, number)
+    try:
+        with opened(path) as file:
+            return tuple(pq.read_schema(file).names)
+    except (OSError, DataError, pa.ArrowException) as error:
+        raise DataError(f"{path} cannot be read: {error!s:.200}.") from error
+
+
 def looked(root: str, stage: str, numbers: Iterable[int]) -> dict[int, Part]:
     """Return the parts that are whole, by number, whatever they were made for."""
     listed = list(numbers)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -146,6 +147,36 @@ def test_a_new_shard_is_encoded_and_those_that_were_there_are_not_again(shards, 
     assert _metrics(out)["n"] == 1150 and len(_table(out)) == 1150
     after = {path.name: path.stat().st_mtime_ns for path in (out / "encoded").iterdir()}
     assert len(after) == 3 and before.items() <= after.items()
+
+
+def test_a_new_shard_before_the_others_takes_the_part_of_none_of_them(shards, tmp_path):
+    data = tmp_path / "growing"
+    data.mkdir()
+    first, *rest = sorted(shards.iterdir())
+    for path in rest:
+        (data / path.name).write_bytes(path.read_bytes())
+    command = ["run", "--model", "digits", *SHORT, "--engine", "local", "--data"]
+    assert main([*command, str(data), "--out", str(tmp_path / "out")]) == 0
+    (data / first.name).write_bytes(first.read_bytes())
+    assert main([*command, str(data), "--out", str(tmp_path / "out")]) == 0
+    assert main([*command, str(shards), "--out", str(tmp_path / "fresh")]) == 0
+    _same(tmp_path / "fresh", tmp_path / "out")
+
+
+def test_columns_that_only_some_shards_have_stay_under_their_names(tmp_path):
+    for number, name in enumerate(("site", "year")):
+        part = load(SubsetSource(SampleSource("digits"), 600, (str(number),)))
+        own = replace(part, columns={name: np.array([f"{name} {i}" for i in range(len(part))], object)})
+        write_shards(own, str(tmp_path / "some" / str(number)))
+    out = tmp_path / "out"
+    command = ["run", "--data", str(tmp_path / "some"), "--model", "digits", *SHORT, "--engine", "local"]
+    assert main([*command, "--out", str(out)]) == 0
+    table = _table(out)
+    assert list(table["site"].dropna().str.split().str[0].unique()) == ["site"]
+    assert list(table["year"].dropna().str.split().str[0].unique()) == ["year"]
+    assert (table["site"].isna() == table["year"].notna()).all() and (
+        table["label"].eq(0) == table["site"].notna()
+    ).all()
 
 
 def test_a_damaged_shard_is_named_counted_and_left_out(shards, tmp_path, capsys):

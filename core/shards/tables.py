@@ -12,13 +12,16 @@ from core.errors import ExportError
 from core.shards.results import ShardedResults
 from core.tables import Csv
 
-STAGES = ("encoded", "clustered", "map2", "suspects")
 _OWN = ("id", "label", "error", "latents", "thumbnail")  # of `encoded`, before the data's own columns
 
 
 def frames(results: ShardedResults) -> Iterator[pd.DataFrame]:
     """Give a table of each shard, a row an image: path, label, cluster, matched class, agreement, coordinates, error, …"""
-    mapped, codes = results.mapped, {name: i for i, name in enumerate(results.classes)}
+    mapped = results.mapped
+    every = dict.fromkeys(
+        name for number in results.numbers for name in parts.columns(results.root, "encoded", number)
+    )
+    own = [name for name in every if name not in _OWN]  # a shard may lack some that others have
     for number in results.numbers:
         encoded = parts.read(results.root, "encoded", number).drop_columns(["latents", "thumbnail"])
         clustered = parts.read(results.root, "clustered", number, ["cluster", "distance"])
@@ -26,7 +29,7 @@ def frames(results: ShardedResults) -> Iterator[pd.DataFrame]:
         labels = encoded["label"].to_pylist()
         cluster = clustered["cluster"].to_numpy()
         values: dict[str, Any] = {"path": encoded["id"].to_pylist()}
-        if codes:
+        if results.classes:
             values["label"] = ["" if label is None else label for label in labels]
         values["cluster"] = cluster
         if mapped is not None:
@@ -41,7 +44,8 @@ def frames(results: ShardedResults) -> Iterator[pd.DataFrame]:
         if results.suspected is not None:
             found = parts.read(results.root, "suspects", number)
             values |= {name: found[name].to_pandas() for name in found.column_names}
-        values |= {name: encoded[name].to_pandas() for name in encoded.column_names if name not in _OWN}
+        there_too = set(encoded.column_names)
+        values |= {name: encoded[name].to_pandas() if name in there_too else [None] * len(labels) for name in own}
         yield pd.DataFrame(values)
 
 
