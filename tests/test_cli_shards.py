@@ -238,6 +238,14 @@ def test_one_result_is_exported_as_of_a_set_in_memory(shards, tmp_path, what, na
         assert one.read_bytes() == other.read_bytes()
 
 
+def test_an_export_without_settings_begins_with_random_batches_where_images_are_many(shards, tmp_path):
+    common = ["export", "predictions", "--data", str(shards), "--engine", "local", "--quiet", "--projection", "pca"]
+    short = ["--latent-size", "4", "--width", "4", "--epochs", "1", "--train-sample", "200"]
+    assert main([*common, *short, "--out", str(tmp_path / "p.csv")]) == 0
+    assert len(pd.read_csv(tmp_path / "p.csv")) == 1150
+    assert json.loads((tmp_path / "p.parts" / "clustered.json").read_text())["values"]["n"] == 1150
+
+
 def test_a_review_lists_planted_labels_first(shards, tmp_path):
     images = load(ArraySource(str(_planted(shards, tmp_path))))
     write_shards(images, str(tmp_path / "planted"), rows=400)

@@ -184,7 +184,12 @@ def _plan(args: argparse.Namespace, plan: Plan, drawn: Drawn) -> Plan:
         if given:
             raise ConfigError(f"{name} is not for sets in shards; leave it out, or leave --engine out.")
     method = plan.cluster.method
-    if isinstance(method, KMeansConfig) and args.cluster_method is None and args.recipe is None and not drawn.whole:
+    if (
+        isinstance(method, KMeansConfig)
+        and args.cluster_method is None
+        and getattr(args, "recipe", None) is None
+        and not drawn.whole
+    ):
         batches = MiniBatchKMeansConfig(method.n_clusters, ways.BATCH, seed=method.seed)
         plan = replace(plan, cluster=replace(plan.cluster, method=batches))
     return plan
