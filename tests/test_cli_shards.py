@@ -299,6 +299,20 @@ def test_what_is_not_for_shards_is_refused_in_one_sentence(shards, tmp_path, cap
     assert told in said and said.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "flags, told",
+    [
+        (["--validation-data", "digits"], "--validation-data is not for a training on all shards"),
+        (["--checkpoint-every", "2"], "--checkpoint-every is not for a training on all shards"),
+        (["--fresh"], "begins anew once its folder"),
+    ],
+)
+def test_what_is_not_for_a_training_on_all_shards_is_refused(shards, tmp_path, capsys, flags, told):
+    command = ["train", "--data", str(shards), "--engine", "local", "--train-sample", "0", "--quiet", *flags]
+    assert main([*command, "--out", str(tmp_path / "m.safetensors")]) == 2
+    assert told in capsys.readouterr().err
+
+
 def test_training_learns_from_a_sample_of_the_shards_and_is_kept(shards, tmp_path, capsys):
     file = tmp_path / "small.safetensors"
     short = ["--latent-size", "4", "--width", "4", "--epochs", "2", "--train-sample", "200", "--quiet"]

@@ -126,6 +126,8 @@ def model(found: Asked, args: argparse.Namespace, bars: Bars) -> Staged[TrainedM
     spec = found.plan.model
     if isinstance(spec, TrainSpec) and args.train_sample == 0:
         return trained_on_all(found, spec, args, bars)
+    if isinstance(spec, TrainSpec) and args.fresh:
+        stages.begin_anew(found.store, spec, found.drawn.images, bars)
     staged = stages.model(found.store, spec, found.drawn.images, bars, found.device)
     if not isinstance(staged.value, TrainedModel):
         raise CheckpointError(
@@ -136,7 +138,15 @@ def model(found: Asked, args: argparse.Namespace, bars: Bars) -> Staged[TrainedM
 
 def trained_on_all(found: Opened, spec: TrainSpec, args: argparse.Namespace, bars: Bars) -> Staged[TrainedModel]:
     """Find the model or train it on all shards: by this process, by those that torchrun started, or by workers of Ray."""
+    for name in flags_given(args, ("train_data", "validation_data", "checkpoint_every")):
+        raise ConfigError(
+            f"{flag_of(name)} is not for a training on all shards; leave it out, or give --train-sample."
+        )
     place = found.store.root if is_address(found.root) else Path(found.root)
+    if args.fresh:
+        raise ConfigError(
+            f"A training on all shards begins anew once its folder {place / data_parallel.FOLDER} is removed."
+        )
     ray = None if found.engine.name != "ray" else data_parallel.OnRay(args.workers or 2, args.address)
     return data_parallel.trained(found.store, found.source, found.shards, spec, place, bars, found.device, ray)
 

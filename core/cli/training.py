@@ -73,6 +73,8 @@ def _over_shards(args: argparse.Namespace, bars: Bars) -> int:
             if everything:
                 staged = sharded.trained_on_all(found, spec, args, bars)
             else:
+                if args.fresh:
+                    stages.begin_anew(found.store, spec, images, bars)
                 made = stages.model(found.store, spec, images, bars, found.device)
                 assert isinstance(made.value, TrainedModel)
                 staged = Staged(made.value, made.key, made.found, made.seconds)
